@@ -1,0 +1,151 @@
+package cloudtrail
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"io"
+	"iter"
+
+	"github.com/tidwall/gjson"
+)
+
+// Record is what [Read] found at one place of its input: an event, or the
+// error that says why there is none.
+type Record struct {
+	N     int // counts from 1 within the input
+	Event *Event
+	Err   error // an [*Error], or the input's read error, after which nothing follows
+}
+
+// Read yields every record of an input in order, whatever form it has (see the
+// package's documentation); the form is recognised, not declared. A part that
+// can't be read is a Record with an error, and reading goes on behind it.
+func Read(r io.Reader) iter.Seq[Record] {
+	return func(yield func(Record) bool) {
+		n := 0
+		emit := func(e *Event, err error) bool {
+			n++
+			return yield(Record{n, e, err})
+		}
+		data, err := contents(r)
+		for doc, fault := range documents(data) {
+			if fault != nil {
+				if !emit(nil, fault) {
+					return
+				}
+				continue
+			}
+			if !unpack(gjson.ParseBytes(doc), emit) {
+				return
+			}
+		}
+		switch {
+		case err != nil:
+			emit(nil, malformed("reading the input: %v", err))
+		case len(bytes.TrimSpace(data)) == 0:
+			emit(nil, malformed("the input is empty"))
+		}
+	}
+}
+
+// contents reads all of the input, unpacked where it is gzipped. With an error
+// come the bytes before it.
+func contents(r io.Reader) ([]byte, error) {
+	data, err := io.ReadAll(r)
+	if err != nil || !bytes.HasPrefix(data, []byte{0x1f, 0x8b}) {
+		return bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")), err
+	}
+	z, err := gzip.NewReader(bytes.NewReader(data))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(z)
+}
+
+// documents yields the JSON documents that stand one behind the other. At one
+// that is broken it yields the fault and goes on at the next line that can
+// begin a document: documents begin in the first column, and the inner lines
+// of a document written over several are indented or close a bracket.
+func documents(data []byte) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		for rest := bytes.TrimLeft(data, " \t\r\n"); len(rest) > 0; rest = bytes.TrimLeft(rest, " \t\r\n") {
+			doc, size, err := first(rest)
+			if err != nil {
+				size = resync(rest)
+				if !yield(nil, malformed("no valid JSON at byte %d: %v", len(data)-len(rest)+errorOffset(err), err)) {
+					return
+				}
+			} else if !yield(doc, nil) {
+				return
+			}
+			rest = rest[size:]
+		}
+	}
+}
+
+// first returns the document that data begins with, and its size.
+func first(data []byte) (doc []byte, size int, err error) {
+	// Nearly always the document is the whole input or one whole line.
+	line := data
+	if i := bytes.IndexByte(data, '\n'); i >= 0 {
+		line = data[:i]
+	}
+	if json.Valid(line) {
+		return line, len(line), nil
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	var raw json.RawMessage
+	if err := dec.Decode(&raw); err != nil {
+		return nil, 0, err
+	}
+	return raw, int(dec.InputOffset()), nil
+}
+
+func resync(data []byte) int {
+	for i, c := range data {
+		if c == '\n' && i+1 < len(data) && bytes.IndexByte([]byte(" \t\r\n}]"), data[i+1]) < 0 {
+			return i + 1
+		}
+	}
+	return len(data)
+}
+
+func errorOffset(err error) int {
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		return int(syntax.Offset)
+	}
+	return 0
+}
+
+// unpack emits what a document holds. It returns false when emit did.
+func unpack(doc gjson.Result, emit func(*Event, error) bool) bool {
+	if doc.IsArray() {
+		more := true
+		doc.ForEach(func(_, v gjson.Result) bool {
+			more = unpack(v, emit)
+			return more
+		})
+		return more
+	}
+	records := doc.Get("Records")
+	if !records.IsArray() {
+		return emit(decode(doc))
+	}
+	more := true
+	records.ForEach(func(_, v gjson.Result) bool {
+		if v.Get("eventSource").Str != "aws:sqs" {
+			more = emit(decode(v))
+			return more
+		}
+		if body := v.Get("body"); body.Type == gjson.String {
+			more = emit(Decode(body.Str))
+		} else {
+			more = emit(nil, malformed("the SQS message has no body"))
+		}
+		return more
+	})
+	return more
+}
