@@ -1,0 +1,60 @@
+// Package catalogue knows what each create call makes: which resources, how to
+// name them from the record, which API tags them and what that must be allowed
+// to do. It is data and the code that reads it; nothing here looks at an event.
+//
+// # The data
+//
+// The folder data holds one text file for each event source. It begins with
+// what its rows share, then come the rows, one for each event name, separated
+// by blank lines and sorted by name:
+//
+//	source: rds.amazonaws.com
+//	service: rds
+//	api: tagging
+//	permissions: rds:AddTagsToResource rds:ListTagsForResource
+//	tags: request.tags
+//
+//	event: CreateDBInstance
+//	type: AWS::RDS::DBInstance
+//	arn: arn:{partition}:rds:{region}:{account}:db:{id}
+//	from: response.dBInstanceArn
+//	from: lower(request.dBInstanceIdentifier)
+//	evidence: AWS Service Authorization Reference; recorded shape
+//
+// A row may make several kinds of resources: each further "type:" begins one.
+// The keys:
+//
+//   - type: the CloudFormation type name, else the service:resource of the
+//     Service Authorization Reference.
+//   - arn: the template of the type's ARNs. {partition}, {region} and {account}
+//     come from the event, other names from a locator. For a value that is
+//     itself an ARN the template is the test that it must pass.
+//   - from: a locator; they are tried in order and the first that yields
+//     decides. It is a path into the record (see [Path]), or several
+//     assignments such as "cluster=request.cluster id=request.serviceName". A
+//     path without a name fills {id}. "path|text" has a fallback that AWS
+//     documents as the default; lower(path) and last(path) put a value into
+//     lower case and take what follows its last slash.
+//   - when: a condition "path" (there is a value), "!path" (there is none) or
+//     "path=text"; all must hold for the resource to have been made.
+//   - region: a path to the resource's region, where that is not the event's.
+//   - api: what tags it: tagging (the Resource Groups Tagging API), the
+//     service's own name, or none for what is reported but never written to.
+//   - permissions: the IAM actions that reading and writing its tags takes,
+//     beside those of the tag API itself.
+//   - tags: the path to the tags of the create request, which count as
+//     existing. "tags: path for kind" takes them from EC2's specification for
+//     that kind of resource.
+//   - upsert: yes where the call may also change what exists already.
+//   - dated: yes (in the head) where event names end in the API's version, as
+//     CreateFunction20150331.
+//   - untaggable: why what the call makes can't be tagged. The row then has no
+//     resources and the event is skipped as not-taggable.
+//   - evidence: what the row stands on.
+//
+// EventBridge patterns ([Patterns]), IAM actions ([Actions]) and the coverage
+// table are derived from the rows, so that one more resource is one more row.
+//
+// The text is parsed file by file when the first event of a source arrives: a
+// cold start pays nothing for the services it doesn't meet.
+package catalogue

@@ -1,0 +1,217 @@
+package catalogue
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Path is the way to a value in a record: "response.instancesSet[].instanceId".
+// It begins with request (requestParameters) or response (responseElements).
+// Names match without case. Behind a name, [] goes through the members of a
+// list, in whichever form the list was logged.
+type Path struct {
+	Root  string // "request" or "response"
+	Steps []Step
+}
+
+// Step is one name of a [Path].
+type Step struct {
+	Name string
+	List bool // go through the members
+}
+
+// IsZero reports whether there is no path.
+func (p Path) IsZero() bool { return p.Root == "" }
+
+func (p Path) String() string {
+	var b strings.Builder
+	b.WriteString(p.Root)
+	for _, s := range p.Steps {
+		b.WriteString("." + s.Name)
+		if s.List {
+			b.WriteString("[]")
+		}
+	}
+	return b.String()
+}
+
+func parsePath(s string) (Path, error) {
+	names := strings.Split(s, ".")
+	p := Path{Root: names[0]}
+	if p.Root != "request" && p.Root != "response" {
+		return Path{}, fmt.Errorf("path %q begins with neither request nor response", s)
+	}
+	for _, name := range names[1:] {
+		name, list := strings.CutSuffix(name, "[]")
+		if name == "" || strings.ContainsAny(name, "[](){}|= ") {
+			return Path{}, fmt.Errorf("path %q has the name %q", s, name)
+		}
+		p.Steps = append(p.Steps, Step{name, list})
+	}
+	if len(p.Steps) == 0 {
+		return Path{}, fmt.Errorf("path %q has no name", s)
+	}
+	return p, nil
+}
+
+// Locator finds the variables of an ARN's template in a record. All must be
+// found for it to yield.
+type Locator []Assignment
+
+// Assignment gives one variable of a template its value.
+type Assignment struct {
+	Var     string // "id" unless named
+	Path    Path
+	Func    string // "", "lower" or "last"
+	Default string // what AWS documents for an absent value; "" for none
+}
+
+func (l Locator) String() string {
+	var parts []string
+	for _, a := range l {
+		s := a.Path.String()
+		if a.Func != "" {
+			s = a.Func + "(" + s + ")"
+		}
+		if a.Default != "" {
+			s += "|" + a.Default
+		}
+		if a.Var != "id" || len(l) > 1 {
+			s = a.Var + "=" + s
+		}
+		parts = append(parts, s)
+	}
+	return strings.Join(parts, " ")
+}
+
+func parseLocator(s string) (Locator, error) {
+	var l Locator
+	for word := range strings.FieldsSeq(s) {
+		a := Assignment{Var: "id"}
+		rest := word
+		if name, after, ok := strings.Cut(word, "="); ok {
+			a.Var, rest = name, after
+		}
+		rest, a.Default, _ = strings.Cut(rest, "|")
+		if f, arg, ok := strings.Cut(rest, "("); ok {
+			if f != "lower" && f != "last" {
+				return nil, fmt.Errorf("locator %q has the function %q; there are lower and last", s, f)
+			}
+			a.Func, rest = f, strings.TrimSuffix(arg, ")")
+		}
+		var err error
+		if a.Path, err = parsePath(rest); err != nil {
+			return nil, err
+		}
+		l = append(l, a)
+	}
+	if len(l) == 0 {
+		return nil, fmt.Errorf("locator is empty")
+	}
+	return l, nil
+}
+
+// Condition is what must hold in a record for a resource to have been created.
+type Condition struct {
+	Path  Path
+	Not   bool
+	Equal string // "" asks only whether there is a value
+}
+
+func parseCondition(s string) (Condition, error) {
+	var c Condition
+	s, c.Not = strings.CutPrefix(s, "!")
+	s, c.Equal, _ = strings.Cut(s, "=")
+	var err error
+	c.Path, err = parsePath(s)
+	return c, err
+}
+
+// Template is the form of a type's ARNs. Its parts between variables are
+// fixed.
+type Template string
+
+// Expand fills the template; value returns a variable's value. It returns
+// false if one is missing.
+func (t Template) Expand(value func(name string) string) (string, bool) {
+	var b strings.Builder
+	for rest := string(t); ; {
+		before, after, ok := strings.Cut(rest, "{")
+		b.WriteString(before)
+		if !ok {
+			return b.String(), true
+		}
+		name, tail, _ := strings.Cut(after, "}")
+		v := value(name)
+		if v == "" {
+			return "", false
+		}
+		b.WriteString(v)
+		rest = tail
+	}
+}
+
+// Fits reports whether an ARN is of the template's form: the same service, an
+// account and a region where the template has them and none where it has none,
+// and a resource part with the template's fixed parts in order.
+func (t Template) Fits(arn string) bool {
+	want, got := strings.SplitN(string(t), ":", 6), strings.SplitN(arn, ":", 6)
+	if len(want) != 6 || len(got) != 6 || got[0] != "arn" || !strings.HasPrefix(got[1], "aws") {
+		return false
+	}
+	for i := 2; i < 5; i++ {
+		variable := strings.HasPrefix(want[i], "{")
+		if variable != (got[i] != "") && want[i] == "" || variable && got[i] == "" || !variable && got[i] != want[i] {
+			return false
+		}
+	}
+	return fits(want[5], got[5])
+}
+
+// fits matches text against a template's part: each variable takes at least
+// one character. Fixed parts are searched from the left, the last from the
+// right, which is exact for the templates that AWS has.
+func fits(template, text string) bool {
+	fixed, rest, ok := strings.Cut(template, "{")
+	if !ok {
+		return template == text
+	}
+	if !strings.HasPrefix(text, fixed) {
+		return false
+	}
+	text = text[len(fixed):]
+	_, rest, _ = strings.Cut(rest, "}")
+	next, _, more := strings.Cut(rest, "{")
+	switch {
+	case text == "":
+		return false
+	case !more:
+		return len(text) > len(next) && strings.HasSuffix(text, next)
+	case next == "": // two variables side by side: {path}{id}
+		return fits(rest, text[1:])
+	}
+	for from := 1; ; {
+		i := strings.Index(text[min(from, len(text)):], next)
+		if i < 0 {
+			return false
+		}
+		if fits(rest, text[from+i:]) {
+			return true
+		}
+		from += i + 1
+	}
+}
+
+// Vars returns the names of the variables, those of the event included.
+func (t Template) Vars() []string {
+	var names []string
+	for rest := string(t); ; {
+		_, after, ok := strings.Cut(rest, "{")
+		if !ok {
+			return names
+		}
+		name, tail, _ := strings.Cut(after, "}")
+		names = append(names, name)
+		rest = tail
+	}
+}
