@@ -1,0 +1,377 @@
+package policy
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tidwall/match"
+)
+
+// Mode is what is done with a resource.
+type Mode string
+
+const (
+	// Observe decides and reports what would be written, and writes nothing.
+	Observe Mode = "observe"
+	// Enforce writes.
+	Enforce Mode = "enforce"
+	// Off ignores the event.
+	Off Mode = "off"
+)
+
+// CreatorForm is what of the creator goes into the tag; see
+// [Policy.FormatCreator].
+type CreatorForm string
+
+const (
+	// CreatorName is the name as the record gives it.
+	CreatorName CreatorForm = "name"
+	// CreatorEmail is the name too: a mail address where it is one. It is a
+	// form of its own so that a look-up may later find the address of a name
+	// that isn't one.
+	CreatorEmail CreatorForm = "email"
+	// CreatorLocalPart is a mail address up to its @, any other name whole.
+	CreatorLocalPart CreatorForm = "local-part"
+	// CreatorARN is the caller's ARN, or the name where the record has none.
+	CreatorARN CreatorForm = "arn"
+	// CreatorHash is a keyed hash of the name. AWS warns against personal data
+	// in tags: https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
+	CreatorHash CreatorForm = "hash"
+)
+
+// Existing is what happens where a resource carries one of our keys with
+// another value.
+type Existing string
+
+const (
+	// Keep leaves the other value.
+	Keep Existing = "keep"
+	// Replace overwrites it.
+	Replace Existing = "replace"
+)
+
+// UnknownCreator is the creator's name where the record says nothing.
+const UnknownCreator = "unknown"
+
+// rootCreator is the name of an account's root user.
+const rootCreator = "root"
+
+// Keys of the optional tags where the configuration says true.
+const (
+	keyCreatedAt    = "created-at"
+	keyCreatedByARN = "created-by-arn"
+	keyCreatedVia   = "created-via"
+)
+
+// Policy is an operator's decisions. Make one with [Parse] or [Default]; it is
+// not changed afterwards.
+type Policy struct {
+	Mode Mode
+	// Overrides change the mode for some accounts and regions. The first that
+	// matches wins.
+	Overrides []Override
+	Tags      Tags
+	Existing  Existing
+	// CostCenter is asked in order; the first answer wins.
+	CostCenter []Source
+	Exclude    Exclude
+	CORS       CORS
+	// OwnRoles are globs over the names of the roles we run under ourselves.
+	OwnRoles []string
+}
+
+// Override is another mode for the accounts and regions that match its globs.
+// An empty list matches all.
+type Override struct {
+	Accounts, Regions []string
+	Mode              Mode
+}
+
+// Tags says which tags are written. Every field that is a tag's key may be
+// empty, except Creator and CostCenter: then that tag isn't written.
+type Tags struct {
+	Creator    string
+	CostCenter string
+	// CreatedAt is the key for the time of the call. Its value differs for
+	// every event, so that resources can't share a tag call.
+	CreatedAt string
+	// CreatedByARN is the key for the caller's whole ARN.
+	CreatedByARN string
+	// CreatedVia is the key for the service that called in the creator's name.
+	CreatedVia  string
+	CreatorForm CreatorForm
+	// HashKey is the secret of CreatorHash, at least 16 characters.
+	HashKey string
+	// UnknownCreator writes the creator "unknown" where the record says
+	// nothing; else there is no tag then.
+	UnknownCreator bool
+}
+
+// SourceKind tells the kinds of [Source] apart.
+type SourceKind string
+
+const (
+	SourceTag     SourceKind = "tag"
+	SourceRule    SourceKind = "rule"
+	SourceDefault SourceKind = "default"
+)
+
+// Source is one place the cost center may come from. Exactly one field is set.
+type Source struct {
+	// Tag holds keys of the create request's own tags, compared without
+	// regard to case: the first that is present and not blank gives the value.
+	Tag  []string
+	Rule *Rule
+	// Default is the value where nothing before gave one.
+	Default string
+}
+
+// Kind is which field is set.
+func (s Source) Kind() SourceKind {
+	switch {
+	case s.Rule != nil:
+		return SourceRule
+	case len(s.Tag) > 0:
+		return SourceTag
+	default:
+		return SourceDefault
+	}
+}
+
+// Rule gives a fixed cost center to what it matches.
+type Rule struct {
+	Match
+	Value string
+}
+
+// Match holds globs. Every field that isn't empty has to match, and a field
+// matches when one of its globs does.
+type Match struct {
+	Accounts, Regions, Creators, Roles, Services []string
+}
+
+// Subject is the resource and call that a policy is asked about. A field that
+// isn't known is empty.
+type Subject struct {
+	// Account is the twelve digits of the account, Region its region's code.
+	Account, Region string
+	// Creator is the creator's name, not formatted; Role the name of the role
+	// the creator had assumed.
+	Creator, Role string
+	// Service is the first label of the event's source: s3 for
+	// s3.amazonaws.com.
+	Service string
+	// Type is the CloudFormation type, or service:resource where there is
+	// none; Name the resource's own part of its identifier.
+	Type, Name string
+}
+
+// Exclude holds globs for what is left alone. One match is enough.
+type Exclude struct {
+	Accounts, Regions, Services, Types, Creators, Names []string
+	// Tag is the tag that opts a single resource out; nil for none.
+	Tag *TagMatch
+}
+
+// TagMatch is a tag key, compared exactly, and a glob for its value; an empty
+// glob matches every value.
+type TagMatch struct {
+	Key, Value string
+}
+
+// Default is the policy of an empty configuration.
+func Default() *Policy {
+	tags := Tags{Creator: "creator", CostCenter: "cost-center", CreatorForm: CreatorName}
+	return &Policy{
+		Mode:       Enforce,
+		Tags:       tags,
+		Existing:   Keep,
+		CostCenter: []Source{{Tag: []string{tags.CostCenter}}},
+		Exclude:    Exclude{Tag: &TagMatch{Key: "autotagger:skip"}},
+		CORS:       CORS{Rules: defaultRules(), Exclude: serviceBuckets()},
+		OwnRoles:   []string{"autotagger-*"},
+	}
+}
+
+// ModeFor is the mode for an account's region: that of the first override that
+// matches, else the policy's.
+func (p *Policy) ModeFor(account, region string) Mode {
+	for _, o := range p.Overrides {
+		if all(o.Accounts, account) && all(o.Regions, region) {
+			return o.Mode
+		}
+	}
+	return p.Mode
+}
+
+// Excluded reports whether a resource is left alone, and why: the field and
+// its value, and the glob where that is another text, as in `service "s3"` or
+// `name "tmp-1" (tmp-*)`. Opt-out tags are another question: [Policy.OptOut].
+func (p *Policy) Excluded(s Subject) (why string, excluded bool) {
+	e := &p.Exclude
+	for _, field := range []struct {
+		name, value string
+		globs       []string
+		fold        bool
+	}{
+		{"account", s.Account, e.Accounts, false},
+		{"region", s.Region, e.Regions, false},
+		{"service", s.Service, e.Services, false},
+		{"type", s.Type, e.Types, false},
+		{"creator", s.Creator, e.Creators, true},
+		{"name", s.Name, e.Names, false},
+	} {
+		value := field.value
+		if field.fold {
+			value = strings.ToLower(value)
+		}
+		for _, g := range field.globs {
+			pattern := g
+			if field.fold {
+				pattern = strings.ToLower(g)
+			}
+			if !glob(pattern, value) {
+				continue
+			}
+			why = fmt.Sprintf("%s %q", field.name, field.value)
+			if g != field.value {
+				why += " (" + g + ")"
+			}
+			return why, true
+		}
+	}
+	return "", false
+}
+
+// OptOut reports whether a resource's tags ask to leave it alone.
+func (p *Policy) OptOut(tags map[string]string) bool {
+	t := p.Exclude.Tag
+	if t == nil {
+		return false
+	}
+	value, ok := tags[t.Key]
+	return ok && (t.Value == "" || glob(t.Value, value))
+}
+
+// CostCenterFor is the cost center of a resource and the source that gave it:
+// "tag CostCenter" with the key as the request spells it, "rule 2" for the
+// second entry of the cost-center list, or "default". Both are empty where no
+// source answers. The sources asked here need nothing but the record.
+func (p *Policy) CostCenterFor(s Subject, requestTags map[string]string) (value, source string) {
+	for i, src := range p.CostCenter {
+		switch src.Kind() {
+		case SourceTag:
+			for _, key := range src.Tag {
+				if found, value := tagNamed(requestTags, key); value != "" {
+					return value, "tag " + found
+				}
+			}
+		case SourceRule:
+			if src.Rule.matches(s) {
+				return src.Rule.Value, fmt.Sprintf("rule %d", i+1)
+			}
+		case SourceDefault:
+			if src.Default != "" {
+				return src.Default, "default"
+			}
+		}
+	}
+	return "", ""
+}
+
+// tagNamed finds a tag by its key without regard to case: people write
+// CostCenter and costcenter for one thing. The exact spelling goes first, then
+// the others in order of their spelling, so that the answer doesn't hang on
+// the order of a map. Blank values are no answer.
+func tagNamed(tags map[string]string, key string) (found, value string) {
+	if value = strings.TrimSpace(tags[key]); value != "" {
+		return key, value
+	}
+	for k, v := range tags {
+		v = strings.TrimSpace(v)
+		if v != "" && strings.EqualFold(k, key) && (found == "" || k < found) {
+			found, value = k, v
+		}
+	}
+	return found, value
+}
+
+func (r *Rule) matches(s Subject) bool {
+	return all(r.Accounts, s.Account) && all(r.Regions, s.Region) &&
+		all(r.Roles, s.Role) && all(r.Services, s.Service) &&
+		(len(r.Creators) == 0 || anyFold(r.Creators, s.Creator))
+}
+
+// Keys are the tag keys this policy may write, sorted. Permissions are cut to
+// them: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-tagkeys
+func (p *Policy) Keys() []string {
+	t := &p.Tags
+	keys := []string{t.Creator, t.CostCenter, t.CreatedAt, t.CreatedByARN, t.CreatedVia}
+	keys = slices.DeleteFunc(keys, func(k string) bool { return k == "" })
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+// IsOwnRole reports whether a role is one we run under, whose events we caused.
+func (p *Policy) IsOwnRole(roleName string) bool {
+	return roleName != "" && anyOf(p.OwnRoles, roleName)
+}
+
+// FormatCreator is the creator tag's value for a creator's name and ARN, in
+// the policy's form. Services' own limits on values are not applied here. The
+// names root and unknown are nobody's and stay as they are under CreatorHash.
+func (p *Policy) FormatCreator(name, arn string) string {
+	switch p.Tags.CreatorForm {
+	case CreatorLocalPart:
+		if at := strings.LastIndexByte(name, '@'); isMail(name) {
+			return name[:at]
+		}
+	case CreatorARN:
+		if arn != "" {
+			return arn
+		}
+	case CreatorHash:
+		if name == "" || name == UnknownCreator || name == rootCreator {
+			return name
+		}
+		// Keyed, because mail addresses can be guessed and hashed by anyone;
+		// folded, because the same person arrives in either case; cut to 128
+		// bits, because tags are read by people.
+		mac := hmac.New(sha256.New, []byte(p.Tags.HashKey))
+		mac.Write([]byte(strings.ToLower(name)))
+		return hex.EncodeToString(mac.Sum(nil)[:16])
+	}
+	return name
+}
+
+// isMail reports whether a name has the form of a mail address, which is all
+// that is asked of it.
+func isMail(name string) bool {
+	local, domain, ok := strings.Cut(name, "@")
+	return ok && local != "" && domain != "" && !strings.ContainsAny(domain, "@/ ") && !strings.ContainsAny(local, "/ ")
+}
+
+// glob matches a whole value. The work is bounded: names are chosen by whoever
+// creates the resource, and a pattern with many stars could be made to take
+// seconds. What isn't decided within the bound doesn't match.
+func glob(pattern, value string) bool {
+	const stepsPerByte = 1000
+	ok, _ := match.MatchLimit(value, pattern, stepsPerByte)
+	return ok
+}
+
+func anyOf(globs []string, value string) bool {
+	return slices.ContainsFunc(globs, func(g string) bool { return glob(g, value) })
+}
+
+func anyFold(globs []string, value string) bool {
+	value = strings.ToLower(value)
+	return slices.ContainsFunc(globs, func(g string) bool { return glob(strings.ToLower(g), value) })
+}
+
+// all matches a field of a rule or override, where an empty list is no demand.
+func all(globs []string, value string) bool { return len(globs) == 0 || anyOf(globs, value) }
