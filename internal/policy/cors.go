@@ -43,7 +43,7 @@ type CORSRule struct {
 	// ExposeHeaders are what scripts may read of the answer; S3 takes no * here.
 	ExposeHeaders []string
 	// MaxAgeSeconds is how long a browser may remember a preflight's answer; 0
-	// sends nothing.
+	// leaves it out, and browsers choose.
 	MaxAgeSeconds int
 }
 

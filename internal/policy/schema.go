@@ -46,10 +46,12 @@ type schema struct {
 	Pattern              string             `json:"pattern"`
 	// PatternMessage is an annotation that the YAML language server knows as
 	// well: what to say instead of the regular expression.
-	PatternMessage string             `json:"patternErrorMessage"`
-	Minimum        *int64             `json:"minimum"`
-	Maximum        *int64             `json:"maximum"`
-	Defs           map[string]*schema `json:"$defs"`
+	PatternMessage string `json:"patternErrorMessage"`
+	Minimum        *int64 `json:"minimum"`
+	Maximum        *int64 `json:"maximum"`
+	// WriteOnly marks a secret, which no message repeats.
+	WriteOnly bool               `json:"writeOnly"`
+	Defs      map[string]*schema `json:"$defs"`
 }
 
 // checker walks a document along the schema.
@@ -134,16 +136,28 @@ func (c *checker) branch(n *node, alternatives []*schema) *schema {
 // number and yes-or-no words as booleans, where a person meant text: the
 // commonest slip, so it gets its own words.
 func (c *checker) mistyped(n *node, alternatives []*schema, allowed string) {
-	wantsText := slices.ContainsFunc(alternatives, func(a *schema) bool { return c.resolve(a).Type == kindString })
+	wantsText, secret := false, false
+	for _, a := range alternatives {
+		a = c.resolve(a)
+		wantsText = wantsText || a.Type == kindString && len(a.Enum) == 0
+		secret = secret || a.WriteOnly
+	}
+	is := "a number"
+	if n.kind == kindBoolean {
+		is = "a boolean"
+	}
 	switch n.kind {
 	case kindNull:
 		c.fault(n, "is empty; remove the key, or give it a value; allowed: %s", allowed)
 	case kindInteger, kindNumber, kindBoolean:
-		if wantsText {
-			c.fault(n, "YAML reads %s as a %s, not as text; quote it: %q", n.text, n.kind, n.text)
-			return
+		switch {
+		case secret:
+			c.fault(n, "YAML reads this as %s, not as text; quote it", is)
+		case wantsText:
+			c.fault(n, "YAML reads %s as %s, not as text; quote it: %q", n.text, is, n.text)
+		default:
+			c.fault(n, "%s is %s; allowed: %s", n.text, is, allowed)
 		}
-		c.fault(n, "%s is a %s; allowed: %s", n.text, n.kind, allowed)
 	case kindString:
 		c.fault(n, "%s is text; allowed: %s", quoted(n.text), allowed)
 	case kindArray:
@@ -189,13 +203,16 @@ func (c *checker) array(n *node, s *schema) {
 }
 
 func (c *checker) text(n *node, s *schema) {
-	length := utf8.RuneCountInString(n.text)
+	length, shown := utf8.RuneCountInString(n.text), quoted(n.text)
+	if s.WriteOnly {
+		shown = "the secret"
+	}
 	switch {
 	case length < s.MinLength:
-		c.fault(n, "%s has %d characters; at least %d needed", quoted(n.text), length, s.MinLength)
+		c.fault(n, "%s has %d characters; at least %d needed", shown, length, s.MinLength)
 		return
 	case s.MaxLength != nil && length > *s.MaxLength:
-		c.fault(n, "%s has %d characters; at most %d allowed", quoted(n.text), length, *s.MaxLength)
+		c.fault(n, "%s has %d characters; at most %d allowed", shown, length, *s.MaxLength)
 		return
 	case s.Pattern == "":
 		return
@@ -204,13 +221,13 @@ func (c *checker) text(n *node, s *schema) {
 	if re == nil {
 		var err error
 		if re, err = regexp.Compile(s.Pattern); err != nil {
-			c.fault(n, "%s can't be checked: %v", quoted(n.text), err)
+			c.fault(n, "%s can't be checked: %v", shown, err)
 			return
 		}
 		c.patterns[s.Pattern] = re
 	}
 	if !re.MatchString(n.text) {
-		c.fault(n, "%s is not allowed here: %s", quoted(n.text), s.PatternMessage)
+		c.fault(n, "%s is not allowed here: %s", shown, s.PatternMessage)
 	}
 }
 

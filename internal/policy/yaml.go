@@ -110,7 +110,9 @@ func load(data []byte) (*node, []Fault) {
 	if len(data) > maxBytes {
 		return nil, []Fault{{Line: 1, Message: fmt.Sprintf("the file has %d bytes; at most %d are read", len(data), maxBytes)}}
 	}
-	tokens := lexer.Tokenize(string(data))
+	// Some editors open a file with a byte order mark; the lexer would take it
+	// for a part of the first key.
+	tokens := lexer.Tokenize(strings.TrimPrefix(string(data), "\ufeff"))
 	if faults := screen(tokens); len(faults) > 0 {
 		return nil, faults
 	}
