@@ -159,14 +159,31 @@ func (t Template) Fits(arn string) bool {
 	if len(want) != 6 || len(got) != 6 || got[0] != "arn" || !strings.HasPrefix(got[1], "aws") {
 		return false
 	}
-	for i := 2; i < 5; i++ {
-		variable := strings.HasPrefix(want[i], "{")
-		if variable != (got[i] != "") && want[i] == "" || variable && got[i] == "" || !variable && got[i] != want[i] {
-			return false
-		}
+	if want[2] != got[2] || !fitsLabel(want[3], got[3], isRegion) || !fitsLabel(want[4], got[4], isAccount) {
+		return false
 	}
 	return fits(want[5], got[5])
 }
+
+// fitsLabel compares an ARN's region or account with the template's: where it
+// is variable it must be well formed, where it is fixed it must be the same.
+func fitsLabel(want, got string, wellFormed func(string) bool) bool {
+	if strings.HasPrefix(want, "{") {
+		return wellFormed(got)
+	}
+	return want == got
+}
+
+func isRegion(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return strings.Count(s, "-") >= 2
+}
+
+func isAccount(s string) bool { return len(s) == 12 && digits(s) }
 
 // fits matches text against a template's part: each variable takes at least
 // one character. Fixed parts are searched from the left, the last from the

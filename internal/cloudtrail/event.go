@@ -103,7 +103,8 @@ func malformed(format string, args ...any) error {
 const DetailType = "AWS API Call via CloudTrail"
 
 // Decode reads one JSON document that holds one record: bare or in an
-// EventBridge event. The error is always an [*Error].
+// EventBridge event. The error is always an [*Error]; with it may come an event
+// that holds what could be read, for the log.
 func Decode(doc string) (*Event, error) {
 	if err := valid(doc); err != nil {
 		return nil, err
@@ -207,19 +208,19 @@ func record(doc gjson.Result) (*Event, error) {
 		return true
 	})
 	if strings.HasPrefix(e.Source, "aws:") {
-		return nil, &Error{NotCloudTrail, fmt.Sprintf("a notification of %q", clip(e.Source))}
+		return e, &Error{NotCloudTrail, fmt.Sprintf("a notification of %q", clip(e.Source))}
 	}
 	switch {
 	case fields == 0:
-		return nil, malformed("the record is empty")
+		return e, malformed("the record is empty")
 	case e.Source == "":
-		return nil, malformed("the record has no eventSource")
+		return e, malformed("the record has no eventSource")
 	case !isSource(e.Source):
-		return nil, malformed("eventSource %q is no AWS service", clip(e.Source))
+		return e, malformed("eventSource %q is no AWS service", clip(e.Source))
 	case e.Name == "":
-		return nil, malformed("the record has no eventName")
+		return e, malformed("the record has no eventName")
 	case !isName(e.Name):
-		return nil, malformed("eventName %q is no name of a call", clip(e.Name))
+		return e, malformed("eventName %q is no name of a call", clip(e.Name))
 	}
 	if t, err := time.Parse(time.RFC3339, e.TimeText); err == nil {
 		e.Time = t

@@ -14,9 +14,9 @@ import (
 // Record is what [Read] found at one place of its input: an event, or the
 // error that says why there is none.
 type Record struct {
-	N     int // counts from 1 within the input
-	Event *Event
-	Err   error // an [*Error], or the input's read error, after which nothing follows
+	N     int    // counts from 1 within the input
+	Event *Event // with an Err: what could be read of it, or nil
+	Err   error  // an [*Error]
 }
 
 // Read yields every record of an input in order, whatever form it has (see the

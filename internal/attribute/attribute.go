@@ -1,0 +1,182 @@
+// Package attribute names who caused an event: the person, pipeline, role or
+// service behind its userIdentity. It is pure.
+//
+// # Who is named
+//
+// What goes into the tag is [Creator.Name]. sourceIdentity wins where it is
+// present, since it follows a person through role chains and can't be changed
+// on the way
+// (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_monitor.html).
+// Then it depends on the type of the identity:
+//
+//   - IAMUser, WebIdentityUser, SAMLUser, Directory: the user's name.
+//   - AssumedRole: the session's name where it names a person or a pipeline;
+//     the role's name where the session is a machine's: an instance id, digits,
+//     a UUID, an SDK's default, or credentials that AWS itself delivered to a
+//     function or an instance. A session of IAM Identity Center
+//     (AWSReservedSSO_…) is always a person's.
+//   - FederatedUser: the name given to GetFederationToken.
+//   - IdentityCenterUser: the user's id in the identity store.
+//   - Root: "root"; but with invokedBy it is the service that acted.
+//   - AWSService, and service-linked roles: the service's principal.
+//   - AWSAccount: the session or the account that the call came from.
+//
+// A record that says nothing gives [Unknown].
+//
+// Session names are chosen by whoever assumes the role, unless its trust policy
+// demands sts:RoleSessionName: the name is attribution, not evidence.
+package attribute
+
+import (
+	"strings"
+
+	"autotagger/internal/cloudtrail"
+)
+
+// Unknown is the name of a creator of whom the record says nothing.
+const Unknown = "unknown"
+
+// Creator is who caused an event.
+type Creator struct {
+	Name string // what goes into the tag
+	Kind string // userIdentity.type, "Unknown" without one
+	ARN  string // userIdentity.arn
+	Via  string // userIdentity.invokedBy: the service that made the call for them
+	Role string // the name of the role assumed, "" if none was
+}
+
+// Of returns the creator that an identity names.
+// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html
+func Of(id cloudtrail.Identity) Creator {
+	p := parseARN(id.ARN)
+	c := Creator{Kind: id.Type, ARN: id.ARN, Via: id.InvokedBy, Role: p.role}
+	if c.Kind == "" {
+		c.Kind = "Unknown"
+	}
+	if c.Role == "" && (id.Type == "AssumedRole" || id.Type == "Root" && p.session != "") {
+		c.Role = id.IssuerName
+	}
+	for _, name := range []string{id.SourceIdentity, service(id), named(id, p, c.Role)} {
+		if present(name) {
+			c.Name = name
+			return c
+		}
+	}
+	c.Name = Unknown
+	return c
+}
+
+// service returns the principal of a service that acted for itself: as
+// AWSService, as the account ("Root" with invokedBy), or through its
+// service-linked role.
+func service(id cloudtrail.Identity) string {
+	principal := strings.HasSuffix(id.InvokedBy, ".amazonaws.com") && id.InvokedBy != "signin.amazonaws.com"
+	switch id.Type {
+	case "AWSService", "":
+		if id.ARN == "" {
+			return id.InvokedBy
+		}
+	case "Root":
+		if principal {
+			return id.InvokedBy
+		}
+	case "AssumedRole":
+		_, path, linked := strings.Cut(id.IssuerARN, ":role/aws-service-role/")
+		if !linked && !strings.HasPrefix(id.IssuerName, "AWSServiceRoleFor") {
+			return ""
+		}
+		if principal {
+			return id.InvokedBy
+		}
+		name, _, _ := strings.Cut(path, "/")
+		return name
+	}
+	return ""
+}
+
+// named returns the name of the user or of the session or role.
+func named(id cloudtrail.Identity, p principal, role string) string {
+	_, suffix, _ := strings.Cut(id.PrincipalID, ":")
+	switch {
+	case id.Type == "AssumedRole" || p.session != "":
+		session := p.session
+		if session == "" && !p.other {
+			session = suffix
+		}
+		switch {
+		case p.user != "": // a record whose ARN is not an assumed role's
+			return p.user
+		case strings.HasPrefix(role, "AWSReservedSSO_") && present(session):
+			return session
+		case present(session) && !id.InScopeOf && id.EC2RoleDelivery == "" && !machine(session):
+			return session
+		case present(role):
+			return role
+		}
+		return session
+	case id.Type == "Root":
+		return "root"
+	case id.Type == "FederatedUser" && p.user == "":
+		return suffix
+	case id.Type == "IdentityCenterUser" && !present(id.UserName):
+		return id.OnBehalfOf
+	case present(id.UserName):
+		return id.UserName
+	case p.user != "":
+		return p.user
+	case id.Type == "WebIdentityUser" || id.Type == "SAMLUser":
+		return id.PrincipalID[strings.LastIndexByte(id.PrincipalID, ':')+1:]
+	case id.Type == "AWSAccount":
+		if suffix != "" {
+			return suffix
+		}
+		return id.AccountID
+	case id.Type == "Directory":
+		return id.PrincipalID
+	}
+	return ""
+}
+
+// principal is what the ARN of an identity says.
+type principal struct {
+	role, session, user string
+	other               bool // an ARN that names nobody
+}
+
+// parseARN reads the ARNs of
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-arns
+// A damaged one still says what it says: a missing account or partition
+// doesn't matter here.
+func parseARN(arn string) principal {
+	i := strings.LastIndexByte(arn, ':')
+	kind, rest, ok := strings.Cut(arn[i+1:], "/")
+	switch kind {
+	case "assumed-role":
+		// The role's name has no slash; its session may lack where the record
+		// was written for a role that names the person itself.
+		role, session, both := strings.Cut(rest, "/")
+		if !both {
+			return principal{session: role}
+		}
+		return principal{role: role, session: session}
+	case "user", "federated-user":
+		if ok {
+			return principal{user: rest[strings.LastIndexByte(rest, '/')+1:]}
+		}
+	case "role":
+		if ok {
+			return principal{role: rest[strings.LastIndexByte(rest, '/')+1:], other: true}
+		}
+	}
+	return principal{other: arn != ""}
+}
+
+// present reports whether a name is one: records have redactions and dashes
+// where a name belongs.
+func present(s string) bool {
+	switch s {
+	case "", "-", "--", "...", "***", "null", "HIDDEN_DUE_TO_SECURITY_REASONS":
+		return false
+	}
+	return true
+}

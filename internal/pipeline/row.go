@@ -1,0 +1,108 @@
+package pipeline
+
+import (
+	"autotagger/internal/apply"
+	"autotagger/internal/attribute"
+	"autotagger/internal/plan"
+)
+
+// Row is a result as the command line prints it, one JSON object a line.
+type Row struct {
+	Event     EventRow      `json:"event"`
+	Decision  string        `json:"decision"` // tag or skip
+	Reason    string        `json:"reason"`   // of a skip
+	Creator   CreatorRow    `json:"creator"`
+	Resources []ResourceRow `json:"resources"`
+
+	Detail string `json:"-"` // more about the reason, for people
+}
+
+// EventRow names the event; all is empty for a record that can't be read.
+type EventRow struct {
+	ID      string `json:"id"`
+	Source  string `json:"source"`
+	Name    string `json:"name"`
+	Time    string `json:"time"` // as the record has it
+	Region  string `json:"region"`
+	Account string `json:"account"`
+}
+
+// CreatorRow is who caused the event.
+type CreatorRow struct {
+	Name string `json:"name"`
+	Kind string `json:"kind"`
+	ARN  string `json:"arn"`
+	Via  string `json:"via,omitempty"`
+}
+
+// ResourceRow is one resource that the event created.
+type ResourceRow struct {
+	ARN         string            `json:"arn"`
+	Type        string            `json:"type"`
+	API         string            `json:"api"`
+	Tags        map[string]string `json:"tags"`
+	Permissions []string          `json:"permissions"`
+	CORS        string            `json:"cors,omitempty"`
+	Outcome     string            `json:"outcome,omitempty"` // of a replay
+	Why         string            `json:"why,omitempty"`
+	Error       string            `json:"error,omitempty"`
+}
+
+// WouldPut is what a plan says of a bucket that is to have the default CORS.
+const WouldPut = "would-put"
+
+// Row returns the result as a row. Before anything was applied it is the plan.
+func (r *Result) Row() Row {
+	row := Row{Decision: "tag", Reason: string(r.Plan.Reason), Detail: r.Plan.Detail, Resources: []ResourceRow{}}
+	if r.Err != nil {
+		row.Reason, row.Detail = "internal", r.Err.Error()
+	}
+	if row.Reason != "" {
+		row.Decision = "skip"
+	}
+	creator := r.Plan.Creator
+	if e := r.Record.Event; e != nil {
+		if r.Record.Err != nil {
+			creator = attribute.Of(e.Identity)
+		} else {
+			row.Event = EventRow{e.ID, e.Source, e.Name, e.TimeText, e.Region, e.Account}
+		}
+	} else {
+		creator = attribute.Creator{Name: attribute.Unknown, Kind: "Unknown"}
+	}
+	row.Creator = CreatorRow{creator.Name, creator.Kind, creator.ARN, creator.Via}
+	for i, res := range r.Plan.Resources {
+		row.Resources = append(row.Resources, resourceRow(res, &r.Resources[i]))
+	}
+	return row
+}
+
+func resourceRow(res plan.Resource, out *ResourceResult) ResourceRow {
+	row := ResourceRow{ARN: res.ARN, Type: res.Type, API: res.API, Tags: res.Tags, Permissions: res.Permissions}
+	if row.Permissions == nil {
+		row.Permissions = []string{}
+	}
+	if len(res.CORS) > 0 {
+		row.CORS = WouldPut
+	}
+	if t := out.Tag; t != nil {
+		row.Outcome, row.Why = string(t.Outcome), t.Why
+		if t.Err != nil {
+			row.Error = t.Err.Error()
+		}
+	}
+	if c := out.CORS; c != nil {
+		switch c.Outcome {
+		case apply.CORSSkipped:
+			row.CORS = ""
+		case apply.Put, apply.Kept:
+			row.CORS = string(c.Outcome)
+		default:
+			row.CORS = string(apply.CORSFailed)
+		}
+		if c.Err != nil && row.Error == "" {
+			row.Error = c.Err.Error()
+		}
+	}
+	return row
+}

@@ -1,0 +1,118 @@
+// Package plan decides what is to be done about an event: which resources get
+// which tags, which bucket its default CORS, or why nothing happens. It joins
+// what the record says (resolve, attribute) with what the configuration wants
+// (policy), and it is pure: the same event and policy always give the same
+// [Plan], in a function, on the command line and in a test.
+package plan
+
+import (
+	"fmt"
+	"time"
+
+	"autotagger/internal/attribute"
+	"autotagger/internal/catalogue"
+	"autotagger/internal/cloudtrail"
+	"autotagger/internal/policy"
+	"autotagger/internal/resolve"
+)
+
+// Planner makes plans. Its fields are set once; it is safe for concurrent use.
+type Planner struct {
+	Catalogue *catalogue.Catalogue
+	Policy    *policy.Policy
+}
+
+// Plan is what is to be done about one event.
+type Plan struct {
+	Event     *cloudtrail.Event
+	Mode      policy.Mode
+	Reason    resolve.Reason // why nothing is to be done; "" if something is
+	Detail    string         // more about the reason, for the log
+	Creator   attribute.Creator
+	Resources []Resource
+}
+
+// Resource is one resource and what it is to carry.
+type Resource struct {
+	resolve.Resource
+	Tags             map[string]string
+	CostCenterSource string            // which of the policy's sources answered; "" if none
+	CORS             []policy.CORSRule // of a bucket that is to have the default; nil: none
+}
+
+// BucketType is the type that default CORS is for.
+const BucketType = "AWS::S3::Bucket"
+
+// Plan returns the plan for an event. The error is a fault of the catalogue's
+// data, never of the event.
+func (p *Planner) Plan(e *cloudtrail.Event) (Plan, error) {
+	plan := Plan{Event: e, Mode: p.Policy.ModeFor(e.Account, e.Region), Creator: attribute.Of(e.Identity)}
+	created, reason, detail, err := resolve.Resolve(p.Catalogue, e)
+	if err != nil {
+		return plan, err
+	}
+	// The call's failure comes before who made it, everything else after.
+	if reason != resolve.DryRun && reason != resolve.CallFailed && p.Policy.IsOwnRole(plan.Creator.Role) {
+		reason, detail = resolve.OwnEvent, "made by the role "+plan.Creator.Role
+	}
+	if reason == "" && plan.Mode == policy.Off {
+		reason, detail = resolve.Excluded, "the mode is off here"
+	}
+	if reason != "" {
+		plan.Reason, plan.Detail = reason, detail
+		return plan, nil
+	}
+	for _, r := range created {
+		subject := policy.Subject{
+			Account: r.Account, Region: r.Region, Creator: plan.Creator.Name, Role: plan.Creator.Role,
+			Service: e.Service(), Type: r.Type, Name: r.Name(),
+		}
+		if why, excluded := p.Policy.Excluded(subject); excluded {
+			detail = why
+			continue
+		}
+		if p.Policy.OptOut(r.Requested) {
+			detail = "the create request has the opt-out tag"
+			continue
+		}
+		plan.Resources = append(plan.Resources, p.resource(e, plan.Creator, r, subject))
+	}
+	if len(plan.Resources) == 0 {
+		plan.Reason, plan.Detail = resolve.Excluded, detail
+	}
+	return plan, nil
+}
+
+// resource says what one resource is to carry.
+func (p *Planner) resource(e *cloudtrail.Event, c attribute.Creator, r resolve.Resource, s policy.Subject) Resource {
+	res := Resource{Resource: r, Tags: map[string]string{}}
+	keys := p.Policy.Tags
+	set := func(key, value string) {
+		if value = Value(value); key != "" && value != "" {
+			res.Tags[key] = value
+		}
+	}
+	if c.Name != attribute.Unknown || keys.UnknownCreator {
+		set(keys.Creator, p.Policy.FormatCreator(c.Name, c.ARN))
+	}
+	var costCenter string
+	costCenter, res.CostCenterSource = p.Policy.CostCenterFor(s, r.Requested)
+	set(keys.CostCenter, costCenter)
+	if !e.Time.IsZero() {
+		set(keys.CreatedAt, e.Time.UTC().Format(time.RFC3339))
+	}
+	set(keys.CreatedByARN, c.ARN)
+	set(keys.CreatedVia, c.Via)
+	if r.Type == BucketType {
+		res.CORS, _ = p.Policy.CORSFor(r.Name())
+	}
+	return res
+}
+
+// String says in a line what the plan is, for logs and test failures.
+func (p Plan) String() string {
+	if p.Reason != "" {
+		return fmt.Sprintf("skip %s %s: %s", p.Event.Source, p.Event.Name, p.Reason)
+	}
+	return fmt.Sprintf("tag %d resources of %s %s", len(p.Resources), p.Event.Source, p.Event.Name)
+}

@@ -1,0 +1,340 @@
+package resolve
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"autotagger/internal/catalogue"
+	"autotagger/internal/cloudtrail"
+)
+
+// Reason says why an event is skipped. They are listed in the order in which
+// they are looked for; the first that applies is given.
+type Reason string
+
+// The reasons. Malformed and not-cloudtrail are those of package cloudtrail;
+// OwnEvent and Excluded are found by package plan, which knows the policy.
+const (
+	DryRun       Reason = "dry-run"
+	CallFailed   Reason = "error" // the call was refused or failed
+	OwnEvent     Reason = "own-event"
+	SignIn       Reason = "sign-in"
+	ServiceEvent Reason = "service-event" // eventType is not AwsApiCall
+	DataEvent    Reason = "data-event"
+	ReadOnly     Reason = "read-only"
+	UnknownEvent Reason = "unknown-event" // looks like a create, not in the catalogue
+	NotACreate   Reason = "not-a-create"
+	NotTaggable  Reason = "not-taggable"
+	NoIdentifier Reason = "no-identifier" // the record doesn't say what was created
+	Excluded     Reason = "excluded"
+)
+
+// Resource is one thing that a call created.
+type Resource struct {
+	ARN         string
+	Type        string // CloudFormation type name, else service:resource
+	API         string // see catalogue.Resource
+	Account     string // of the resource: of its ARN, else the event's
+	Region      string // likewise
+	Permissions []string
+	Requested   map[string]string // tags that the create request set
+	Upsert      bool
+}
+
+// Name returns what the resource is called within its account: what follows
+// the last slash or colon of its ARN.
+func (r Resource) Name() string {
+	return r.ARN[strings.LastIndexAny(r.ARN, ":/")+1:]
+}
+
+// Resolve returns what the event created. Without resources there is a reason,
+// and a detail for the log. The error is a fault of the catalogue's data.
+func Resolve(c *catalogue.Catalogue, e *cloudtrail.Event) (created []Resource, reason Reason, detail string, err error) {
+	if reason, detail := screen(e); reason != "" {
+		return nil, reason, detail, nil
+	}
+	row, err := c.Lookup(e.Source, e.Name)
+	switch {
+	case err != nil:
+		return nil, "", "", err
+	case row == nil && creates(e.Name):
+		return nil, UnknownEvent, e.Source + " " + e.Name + " is not in the catalogue", nil
+	case row == nil:
+		return nil, NotACreate, "", nil
+	case row.Untaggable != "":
+		return nil, NotTaggable, row.Untaggable, nil
+	}
+	rec := record{e, catalogue.Undated(e.Name)}
+	for i := range row.Resources {
+		created = rec.locate(created, &row.Resources[i])
+	}
+	if len(created) == 0 {
+		return nil, NoIdentifier, "the record doesn't name the " + row.Resources[0].Type, nil
+	}
+	return created, "", "", nil
+}
+
+// screen finds the reasons that don't need the catalogue.
+func screen(e *cloudtrail.Event) (Reason, string) {
+	switch {
+	case e.DryRun:
+		return DryRun, ""
+	case e.ErrorCode != "" || e.ErrorMessage != "":
+		return CallFailed, e.ErrorCode
+	case e.Type == "AwsConsoleSignIn" || e.Source == "signin.amazonaws.com":
+		return SignIn, ""
+	case e.Type != "AwsApiCall" && e.Type != "":
+		return ServiceEvent, e.Type
+	case e.Management == cloudtrail.False || e.Category != "" && e.Category != "Management":
+		return DataEvent, e.Category
+	case e.ReadOnly == cloudtrail.True || e.ReadOnly == cloudtrail.Absent && reads(e.Name):
+		return ReadOnly, ""
+	}
+	return "", ""
+}
+
+// creates reports whether a call's name begins with a verb of creation.
+func creates(name string) bool {
+	return verb(name, "Allocate", "BatchCreate", "Clone", "Copy", "Create", "Import", "Issue", "Launch",
+		"Provision", "Purchase", "Register", "Replicate", "Request", "Restore", "Run")
+}
+
+// reads reports whether a call's name begins with a verb that only reads, for
+// old records that lack the readOnly flag.
+func reads(name string) bool {
+	return verb(name, "BatchDescribe", "BatchGet", "Check", "Describe", "Estimate", "Get", "Head", "List", "Lookup",
+		"Preview", "Query", "Read", "Scan", "Search", "Select", "Simulate", "Test", "Validate", "View")
+}
+
+// verb reports whether name begins with one of the verbs as a whole word.
+func verb(name string, verbs ...string) bool {
+	return slices.ContainsFunc(verbs, func(v string) bool {
+		rest, ok := strings.CutPrefix(name, v)
+		return ok && (rest == "" || rest[0] < 'a' || rest[0] > 'z')
+	})
+}
+
+// record is an event whose paths are being followed.
+type record struct {
+	*cloudtrail.Event
+	op string // the event's name without an API version
+}
+
+// locate appends what res finds: the first locator that yields decides.
+func (r record) locate(found []Resource, res *catalogue.Resource) []Resource {
+	if !r.holds(res.When) {
+		return found
+	}
+	region := r.Region
+	if !res.Region.IsZero() {
+		if v := r.values(res.Region); len(v) == 1 && v[0] != "" {
+			region = resourceRegion(v[0])
+		}
+	}
+	var requested map[string]string
+	for _, l := range res.From {
+		arns := r.arns(res.ARN, l, region)
+		if len(arns) == 0 {
+			continue
+		}
+		if !res.Tags.IsZero() {
+			requested = r.tags(res.Tags, res.TagsFor)
+		}
+		for _, arn := range arns {
+			if slices.ContainsFunc(found, func(f Resource) bool { return f.ARN == arn }) {
+				continue
+			}
+			parts := strings.SplitN(arn, ":", 6)
+			found = append(found, Resource{
+				ARN: arn, Type: res.Type, API: res.API, Permissions: res.Permissions, Requested: requested, Upsert: res.Upsert,
+				Account: cmp.Or(parts[4], r.Account), Region: cmp.Or(parts[3], region),
+			})
+		}
+		return found
+	}
+	return found
+}
+
+// holds reports whether all the conditions do.
+func (r record) holds(conditions []catalogue.Condition) bool {
+	for _, c := range conditions {
+		var there bool
+		for _, v := range r.walk(c.Path) {
+			there = there || v.Exists() && (c.Equal == "" || strings.EqualFold(v.Text(), c.Equal))
+		}
+		if there == c.Not {
+			return false
+		}
+	}
+	return true
+}
+
+// arns returns the ARNs that a locator yields, those only that fit the type's
+// template.
+func (r record) arns(t catalogue.Template, l catalogue.Locator, region string) []string {
+	columns := make([][]string, len(l))
+	rows := 1
+	for i, a := range l {
+		columns[i] = r.values(a.Path)
+		if len(columns[i]) == 0 && a.Default != "" {
+			columns[i] = []string{a.Default}
+		}
+		switch n := len(columns[i]); {
+		case n == 0 || n > 1 && rows > 1 && n != rows:
+			return nil
+		case n > 1:
+			rows = n
+		}
+	}
+	var arns []string
+	for row := range rows {
+		direct := ""
+		arn, ok := t.Expand(func(name string) string {
+			switch name {
+			case "partition":
+				return Partition(region)
+			case "region":
+				return region
+			case "account":
+				return r.Account
+			}
+			for i, a := range l {
+				if a.Var != name {
+					continue
+				}
+				v := columns[i][min(row, len(columns[i])-1)]
+				if !usable(v) {
+					return ""
+				}
+				if name == "id" && strings.HasPrefix(v, "arn:") {
+					direct = v
+				}
+				switch a.Func {
+				case "lower":
+					v = strings.ToLower(v)
+				case "last":
+					v = v[strings.LastIndexByte(v, '/')+1:]
+				}
+				return v
+			}
+			return ""
+		})
+		if direct != "" {
+			arn, ok = direct, true
+		} else if ok && strings.Contains(arn[min(4, len(arn)):], "arn:") {
+			ok = false // an ARN where a name belongs
+		}
+		if ok && t.Fits(arn) {
+			arns = append(arns, arn)
+		}
+	}
+	return arns
+}
+
+// values returns the texts at a path.
+func (r record) values(p catalogue.Path) []string {
+	var texts []string
+	for _, v := range r.walk(p) {
+		texts = append(texts, v.Text())
+	}
+	return texts
+}
+
+// walk returns the values at a path that exist.
+func (r record) walk(p catalogue.Path) []cloudtrail.Value {
+	at := []cloudtrail.Value{r.Request}
+	if p.Root == "response" {
+		at[0] = r.Response
+	}
+	for i, step := range p.Steps {
+		var next []cloudtrail.Value
+		for _, v := range at {
+			member := v.Key(step.Name)
+			if i == 0 && !member.Exists() {
+				member = r.unwrap(v).Key(step.Name)
+			}
+			switch {
+			case step.List:
+				next = append(next, member.Elements()...)
+			case member.Exists():
+				next = append(next, member)
+			}
+		}
+		if at = next; len(at) == 0 {
+			return nil
+		}
+	}
+	return at
+}
+
+// unwrap steps into the object that some services put around the parameters:
+// EC2's newer calls (CreateVpcEndpointRequest, …Response), API Gateway's
+// (createStageInput), and query services' results.
+func (r record) unwrap(v cloudtrail.Value) cloudtrail.Value {
+	var inner cloudtrail.Value
+	v.Each(func(key string, val cloudtrail.Value) {
+		if rest, ok := cutPrefixFold(key, r.op); ok {
+			switch rest {
+			case "Request", "Response", "Result", "Input", "Output":
+				inner = val
+			}
+		}
+	})
+	return inner
+}
+
+func cutPrefixFold(s, prefix string) (string, bool) {
+	if len(s) < len(prefix) || !strings.EqualFold(s[:len(prefix)], prefix) {
+		return "", false
+	}
+	return s[len(prefix):], true
+}
+
+// usable reports whether a value can be an identifier. CloudTrail puts
+// redactions where values belong, and nothing that AWS names has a space, a
+// bracket or a wildcard in it.
+func usable(s string) bool {
+	switch s {
+	case "", "null", "...", "HIDDEN_DUE_TO_SECURITY_REASONS":
+		return false
+	}
+	for _, c := range s {
+		if c <= ' ' || c == 0x7f || strings.ContainsRune("*?<>{}\"'\\`|^", c) {
+			return false
+		}
+	}
+	return len(s) <= 2048
+}
+
+// Partition returns the partition that a region is in.
+// https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html
+func Partition(region string) string {
+	switch family, rest, _ := strings.Cut(region, "-"); {
+	case family == "cn":
+		return "aws-cn"
+	case family == "eusc":
+		return "aws-eusc"
+	case strings.HasPrefix(rest, "gov-"):
+		return "aws-us-gov"
+	case strings.HasPrefix(rest, "iso-"):
+		return "aws-iso"
+	case strings.HasPrefix(rest, "isob-"):
+		return "aws-iso-b"
+	case strings.HasPrefix(rest, "isoe-"):
+		return "aws-iso-e"
+	case strings.HasPrefix(rest, "isof-"):
+		return "aws-iso-f"
+	}
+	return "aws"
+}
+
+// resourceRegion returns the region that a resource's own field names. S3
+// still takes EU for eu-west-1.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucketConfiguration.html
+func resourceRegion(s string) string {
+	if s == "EU" {
+		return "eu-west-1"
+	}
+	return s
+}
