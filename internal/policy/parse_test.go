@@ -291,7 +291,11 @@ func FuzzParse(f *testing.F) {
 	}
 	library := compile(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
+		start := time.Now()
 		p, err := policy.Parse("fuzz.yaml", data)
+		if took := time.Since(start); took > 5*time.Second {
+			t.Fatalf("took %v", took)
+		}
 		if err != nil {
 			var bad *policy.Error
 			if !errors.As(err, &bad) || len(bad.Faults) == 0 || p != nil {
