@@ -1,0 +1,49 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+)
+
+func main() {
+	os.Exit(run())
+}
+
+func run() int {
+	defer jsii.Close()
+	if err := synth(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// synth writes the stack's template and assets to the folder that the CDK
+// command line names.
+func synth() (err error) {
+	defer func() {
+		// The constructs run in another process; what they refuse comes back as
+		// a panic.
+		if r := recover(); r != nil {
+			err = fmt.Errorf("synthesising: %v", r)
+		}
+	}()
+	app := awscdk.NewApp(nil)
+	s, err := settings(app.Node())
+	if err != nil {
+		return err
+	}
+	stage, err := os.MkdirTemp("", "autotagger-")
+	if err != nil {
+		return fmt.Errorf("making a folder for the assets: %w", err)
+	}
+	defer os.RemoveAll(stage) // the app has its own copy by then
+	if _, err := newStack(app, s, stage); err != nil {
+		return err
+	}
+	app.Synth(nil)
+	return nil
+}

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// Limits of IAM. Tagging every service takes more than the 10,240 characters
+// of a role's inline policies, so that its actions go into managed policies.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+const (
+	maxManagedPolicy   = 6144
+	maxManagedPolicies = 10 // attached to a role, by default
+)
+
+// anyKey holds the tagging actions that don't know the condition key
+// aws:TagKeys, by the tables of the Service Authorization Reference, read
+// 2026-09-26:
+// https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+// Under a condition on the key they would be refused always.
+//
+// tag:TagResources is harmless: it needs the service's own action as well.
+func anyKey(action string) bool {
+	switch action {
+	case "chime:TagAttendee",
+		"clouddirectory:TagResource",
+		"cloudsearch:AddTags",
+		"codedeploy:AddTagsToOnPremisesInstances",
+		"dax:TagResource",
+		"discovery:CreateTags",
+		"glacier:AddTagsToVault",
+		"honeycode:TagResource",
+		"inspector:SetTagsForResource",
+		"lakeformation:AddLFTagsToResource",
+		"machinelearning:AddTags",
+		"opsworks-cm:TagResource",
+		"opsworks:TagResource",
+		"route53:ChangeTagsForResource",
+		"route53domains:UpdateTagsForDomain",
+		"s3-outposts:PutBucketTagging",
+		"s3:PutBucketTagging",
+		"securityhub:TagResource",
+		"tag:TagResources":
+		return true
+	}
+	return false
+}
+
+// reads reports whether an action only reads, by its verb.
+func reads(action string) bool {
+	_, name, _ := strings.Cut(strings.ToLower(action), ":")
+	for _, verb := range []string{"get", "list", "describe", "batchget"} {
+		if strings.HasPrefix(name, verb) {
+			return true
+		}
+	}
+	return false
+}
+
+// grant is one statement on all resources.
+type grant struct {
+	sid     string
+	actions []string
+	keys    []string // the only tag keys; nil: no condition
+}
+
+// grants divides tagging actions by how far each can be restricted. Whatever
+// can be, may write the given tag keys only.
+func grants(actions, keys []string) []grant {
+	read, own, anything := grant{sid: "Read"}, grant{sid: "WriteOwnKeys", keys: keys}, grant{sid: "WriteAnyKey"}
+	for _, a := range actions {
+		switch {
+		case reads(a):
+			read.actions = append(read.actions, a)
+		case anyKey(a):
+			anything.actions = append(anything.actions, a)
+		default:
+			own.actions = append(own.actions, a)
+		}
+	}
+	var all []grant
+	for _, g := range []grant{own, anything, read} {
+		if len(g.actions) > 0 {
+			all = append(all, g)
+		}
+	}
+	return all
+}
+
+// condition restricts the tag keys of a request. A request without tags would
+// pass ForAllValues, so that it is asked for one.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition_examples-multi-valued-context-keys.html
+func (g grant) condition() map[string]any {
+	if g.keys == nil {
+		return nil
+	}
+	return map[string]any{
+		"ForAllValues:StringEquals": map[string]any{"aws:TagKeys": g.keys},
+		"Null":                      map[string]any{"aws:TagKeys": "false"},
+	}
+}
+
+// size is how many characters a policy of this grant alone has.
+func (g grant) size() int {
+	statement := map[string]any{"Sid": g.sid, "Effect": "Allow", "Action": g.actions, "Resource": "*"}
+	if c := g.condition(); c != nil {
+		statement["Condition"] = c
+	}
+	b, _ := json.Marshal(map[string]any{"Version": "2012-10-17", "Statement": []any{statement}}) // strings only
+	return len(b)
+}
+
+// split divides a grant into such that fit into a managed policy each.
+func (g grant) split() ([]grant, error) {
+	var all []grant
+	part := g
+	part.actions = nil
+	for _, a := range g.actions {
+		longer := part
+		longer.actions = append(part.actions[:len(part.actions):len(part.actions)], a)
+		if longer.size() <= maxManagedPolicy {
+			part = longer
+			continue
+		}
+		if len(part.actions) == 0 {
+			return nil, fmt.Errorf("granting %s: the tag keys alone are too long for a policy", a)
+		}
+		all = append(all, part)
+		part.actions = []string{a}
+	}
+	return append(all, part), nil
+}
+
+// allowTagging lets a role take tagging actions on every resource, with the
+// given tag keys. The policies are made inside the role, which makes the
+// function wait for them.
+func allowTagging(role awsiam.Role, actions, keys []string) error {
+	for _, k := range keys {
+		// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html#reference_iam-quotas-names
+		if strings.ContainsFunc(k, func(r rune) bool { return r > 0xff }) {
+			return fmt.Errorf("the tag key %q can't be deployed: IAM policies hold only characters up to U+00FF", k)
+		}
+	}
+	count := 0
+	for _, g := range grants(actions, keys) {
+		parts, err := g.split()
+		if err != nil {
+			return err
+		}
+		for i, p := range parts {
+			count++
+			statement := awsiam.PolicyStatementProps{
+				Sid:       jsii.String(p.sid),
+				Actions:   jsii.Strings(p.actions...),
+				Resources: jsii.Strings("*"),
+			}
+			if c := p.condition(); c != nil {
+				statement.Conditions = &c
+			}
+			awsiam.NewManagedPolicy(role, jsii.String(fmt.Sprintf("%s%d", p.sid, i+1)), &awsiam.ManagedPolicyProps{
+				Roles:      &[]awsiam.IRole{role},
+				Statements: &[]awsiam.PolicyStatement{awsiam.NewPolicyStatement(&statement)},
+			})
+		}
+	}
+	if count > maxManagedPolicies {
+		return fmt.Errorf("the catalogue's actions take %d managed policies; a role has at most %d", count, maxManagedPolicies)
+	}
+	return nil
+}
+
+// allowCORS lets a role read and put the cross-origin rules of buckets.
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
+func allowCORS(stack awscdk.Stack, role awsiam.Role) {
+	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid:     jsii.String("CORS"),
+		Actions: jsii.Strings("s3:GetBucketCORS", "s3:PutBucketCORS"),
+		Resources: &[]*string{stack.FormatArn(&awscdk.ArnComponents{
+			Service:  jsii.String("s3"),
+			Region:   jsii.String(""),
+			Account:  jsii.String(""),
+			Resource: jsii.String("*"),
+		})},
+	}))
+}
