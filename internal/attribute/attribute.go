@@ -133,6 +133,8 @@ func named(id cloudtrail.Identity, p principal, role string) string {
 		return id.AccountID
 	case id.Type == "Directory":
 		return id.PrincipalID
+	case id.Type == "IAMUser":
+		return p.bare
 	}
 	return ""
 }
@@ -140,7 +142,8 @@ func named(id cloudtrail.Identity, p principal, role string) string {
 // principal is what the ARN of an identity says.
 type principal struct {
 	role, session, user string
-	other               bool // an ARN that names nobody
+	bare                string // the resource part where it has no kind
+	other               bool   // an ARN that names nobody
 }
 
 // parseARN reads the ARNs of
@@ -168,7 +171,7 @@ func parseARN(arn string) principal {
 			return principal{role: rest[strings.LastIndexByte(rest, '/')+1:], other: true}
 		}
 	}
-	return principal{other: arn != ""}
+	return principal{bare: kind, other: arn != ""}
 }
 
 // present reports whether a name is one: records have redactions and dashes

@@ -174,3 +174,7 @@ func digits(s string) bool {
 	}
 	return s != ""
 }
+
+// Recorded reports whether the shape of the call's events was seen in records,
+// rather than taken from AWS's models only.
+func (r *Row) Recorded() bool { return strings.HasSuffix(r.Evidence, "recorded shape") }

@@ -1,0 +1,187 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/spf13/cobra"
+
+	"autotagger/internal/apply"
+	"autotagger/internal/catalogue"
+	"autotagger/internal/cloudtrail"
+	"autotagger/internal/pipeline"
+	"autotagger/internal/plan"
+	"autotagger/internal/policy"
+)
+
+// batchSize is how many records are handled together: as many as the queue
+// gives the functions.
+const batchSize = 100
+
+func newExplain(a *app) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "explain [PATH…]",
+		Short: "Say what would be done about events, without calling AWS",
+		Long: `Explain prints a row for each record: what the call created, who did it, the
+tags and CORS that the resources would get and the permissions that takes; or
+why the event is skipped. It calls nothing.
+
+A row's decision is tag or skip. The reasons of a skip:
+  malformed       the record can't be read
+  not-cloudtrail  some other notification
+  dry-run, error  the call did nothing, or failed
+  own-event       autotagger's own call
+  sign-in, service-event, data-event, read-only
+  unknown-event   looks like a create, but is not in the catalogue
+  not-a-create, not-taggable
+  no-identifier   the record doesn't say what was created
+  excluded        the configuration leaves it out`,
+		Example: "  autotagger explain events/\n  autotagger explain --config autotagger.yaml -o json log.json.gz",
+		RunE: func(_ *cobra.Command, args []string) error {
+			return a.handle(args, nil)
+		},
+	}
+	a.configFlag(c)
+	return c
+}
+
+func newReplay(a *app) *cobra.Command {
+	var dryRun bool
+	var wait time.Duration
+	c := &cobra.Command{
+		Use:   "replay [PATH…]",
+		Short: "Do what the functions would do about events",
+		Long: `Replay runs the functions' own code on events, with the credentials of the
+environment, against AWS or what AWS_ENDPOINT_URL names. It prints the rows of
+explain, each resource with its outcome:
+  tagged     the tags were written
+  unchanged  it is as wanted, or has other values that stay
+  skipped    it must not be tagged (see why)
+  retry      it could not be tagged yet
+  denied     AWS refused
+  failed     it can't be tagged so
+  would-tag  with --dry-run, or where the configuration only observes
+and each bucket with its CORS: put, kept or failed.
+
+It exits with 1 if any is left at retry, denied or failed.`,
+		Example: "  autotagger replay --dry-run --config autotagger.yaml logs/\n  AWS_ENDPOINT_URL=http://127.0.0.1:5000 autotagger replay events/s3/CreateBucket.json",
+		RunE: func(c *cobra.Command, args []string) error {
+			if wait < 0 {
+				return fmt.Errorf("--wait %s: it can't be negative", wait)
+			}
+			return a.handle(args, func(p *policy.Policy) (func([]pipeline.Result, *pipeline.Pipeline), error) {
+				if dryRun {
+					return dry, nil
+				}
+				cfg, err := config.LoadDefaultConfig(c.Context())
+				if err != nil {
+					return nil, failure{fmt.Errorf("loading the AWS configuration: %w", err)}
+				}
+				applier := apply.New(cfg, apply.Options{Replace: p.Existing == policy.Replace, OptOut: p.OptOut})
+				until := time.Now().Add(wait)
+				return func(results []pipeline.Result, line *pipeline.Pipeline) {
+					line.Applier = applier
+					applyAll(c.Context(), line, results, until)
+				}, nil
+			})
+		},
+	}
+	a.configFlag(c)
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "change nothing and call nothing")
+	c.Flags().DurationVar(&wait, "wait", 30*time.Second, "how long in all to try again what can't be tagged yet")
+	return c
+}
+
+// dry gives every resource the outcome it would have had.
+func dry(results []pipeline.Result, _ *pipeline.Pipeline) {
+	for i := range results {
+		for j := range results[i].Resources {
+			results[i].Resources[j].Tag = &apply.Result{Outcome: pipeline.WouldTag}
+		}
+	}
+}
+
+// applyAll applies the plans and, until the time is up, tries again what isn't
+// ready.
+func applyAll(ctx context.Context, p *pipeline.Pipeline, results []pipeline.Result, until time.Time) {
+	p.Apply(ctx, results, func(*pipeline.ResourceResult) bool { return true })
+	for pause := time.Second; ; pause *= 2 {
+		waiting := false
+		for i := range results {
+			for j := range results[i].Resources {
+				waiting = waiting || results[i].Resources[j].Retryable()
+			}
+		}
+		left := time.Until(until)
+		if !waiting || left <= 0 {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(min(pause, left)):
+		}
+		p.Apply(ctx, results, (*pipeline.ResourceResult).Retryable)
+	}
+}
+
+// handle plans for all records, does what setUp's function does to each batch,
+// and prints the rows.
+func (a *app) handle(paths []string, setUp func(*policy.Policy) (func([]pipeline.Result, *pipeline.Pipeline), error)) error {
+	table, err := a.table()
+	if err != nil {
+		return err
+	}
+	p, err := a.policy()
+	if err != nil {
+		return err
+	}
+	files, err := inputs(paths)
+	if err != nil {
+		return failure{err}
+	}
+	do := func([]pipeline.Result, *pipeline.Pipeline) {}
+	if setUp != nil {
+		if do, err = setUp(p); err != nil {
+			return err
+		}
+	}
+	line := &pipeline.Pipeline{Planner: &plan.Planner{Catalogue: catalogue.Default(), Policy: p}, Tag: true, CORS: true}
+	out := newRows(a.stdout, table)
+	failed := false
+	var batch []cloudtrail.Record
+	flush := func() error {
+		results := line.Plan(batch)
+		do(results, line)
+		for i := range results {
+			failed = failed || results[i].Err != nil || len(results[i].Resources) > 0 && !results[i].Settled()
+			if results[i].Err != nil {
+				fmt.Fprintf(a.stderr, "autotagger: %s\n", oneLine(results[i].Err))
+			}
+			if err := out.print(results[i].Row()); err != nil {
+				return failure{fmt.Errorf("writing the output: %w", err)}
+			}
+		}
+		batch = batch[:0]
+		return nil
+	}
+	for rec := range a.records(files, &failed) {
+		if batch = append(batch, rec); len(batch) == batchSize {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	if err := flush(); err != nil {
+		return err
+	}
+	if err := out.flush(); err != nil {
+		return failure{fmt.Errorf("writing the output: %w", err)}
+	}
+	if failed {
+		return errFailed
+	}
+	return nil
+}

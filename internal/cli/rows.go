@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"autotagger/internal/pipeline"
+)
+
+// rows prints results, as a table or as JSON Lines.
+type rows struct {
+	json  *json.Encoder
+	tab   *tabwriter.Writer
+	color bool
+}
+
+func newRows(w io.Writer, table bool) *rows {
+	if !table {
+		enc := json.NewEncoder(w)
+		enc.SetEscapeHTML(false)
+		return &rows{json: enc}
+	}
+	r := &rows{tab: tabwriter.NewWriter(w, 0, 0, 2, ' ', 0), color: isTerminal(w) && os.Getenv("NO_COLOR") == ""}
+	fmt.Fprintln(r.tab, r.paint("", "RESULT")+"\tEVENT\tCREATOR\tRESOURCE OR REASON\tTAGS")
+	return r
+}
+
+func (r *rows) flush() error {
+	if r.tab != nil {
+		return r.tab.Flush()
+	}
+	return nil
+}
+
+// print prints a result: one JSON object, or a line for each resource.
+func (r *rows) print(row pipeline.Row) error {
+	if r.json != nil {
+		return r.json.Encode(row)
+	}
+	service, _, _ := strings.Cut(row.Event.Source, ".")
+	event := strings.Trim(service+":"+row.Event.Name, ":")
+	creator := row.Creator.Name
+	if row.Creator.Via != "" {
+		creator += " via " + row.Creator.Via
+	}
+	if row.Decision == "skip" {
+		why := row.Reason
+		if row.Detail != "" {
+			why += ": " + row.Detail
+		}
+		_, err := fmt.Fprintf(r.tab, "%s\t%s\t%s\t%s\t\n", r.paint("2", "skip"), event, creator, why)
+		return err
+	}
+	for _, res := range row.Resources {
+		result, color := "tag", "32"
+		if res.Outcome != "" {
+			result = res.Outcome
+		}
+		switch res.Outcome {
+		case "retry", "denied", "failed":
+			color = "31"
+		case "unchanged", "skipped":
+			color = "2"
+		}
+		what := res.ARN
+		if res.Why != "" {
+			what += " (" + res.Why + ")"
+		}
+		if res.Error != "" {
+			what += " " + res.Error
+		}
+		if res.API == "none" {
+			what += " (never written to)"
+		}
+		var tags []string
+		for _, key := range slices.Sorted(maps.Keys(res.Tags)) {
+			tags = append(tags, key+"="+res.Tags[key])
+		}
+		if res.CORS != "" {
+			tags = append(tags, "cors: "+res.CORS)
+		}
+		if _, err := fmt.Fprintf(r.tab, "%s\t%s\t%s\t%s\t%s\n", r.paint(color, result), event, creator, what, strings.Join(tags, ", ")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// paint colours a cell. Every cell of the column gets an escape of the same
+// length, so that the columns stay aligned.
+func (r *rows) paint(color, text string) string {
+	if !r.color {
+		return text
+	}
+	return fmt.Sprintf("\x1b[%02sm%s\x1b[0m", color, text)
+}

@@ -1,0 +1,134 @@
+package function
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"autotagger/internal/apply"
+	"autotagger/internal/cloudtrail"
+	"autotagger/internal/pipeline"
+)
+
+// The keys of a log line.
+const (
+	KeyOutcome   = "outcome" // "tag", or the reason for skipping
+	KeyDetail    = "detail"
+	KeySource    = "source"
+	KeyName      = "name"
+	KeyEventID   = "eventId"
+	KeyMessageID = "messageId"
+	KeyAccount   = "account"
+	KeyRegion    = "region"
+	KeyCreator   = "creator"
+	KeyResources = "resources" // how many
+	KeyResults   = "results"   // a list: ARN, outcome, why, error
+	KeySettled   = "settled"   // false: the message stays in the queue
+	KeyMillis    = "ms"        // of the whole batch
+)
+
+// margin is what is kept of an invocation's time to report what isn't done:
+// work that the deadline would cut off is left to the next delivery.
+const margin = 2 * time.Second
+
+// Handler handles batches of messages.
+type Handler struct {
+	Pipeline *pipeline.Pipeline
+	Log      *slog.Logger
+	Metrics  *Metrics
+	Now      func() time.Time
+}
+
+// ErrNotABatch is what an invocation by anything but a queue ends with:
+// reporting success would lose the event.
+var ErrNotABatch = errors.New("reading the invocation: no SQS messages; the function is to be fed by its queue")
+
+// Handle runs the pipeline over a batch and returns the messages that are not
+// done with.
+// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQSEventResponse, error) {
+	if len(batch.Records) == 0 {
+		return events.SQSEventResponse{}, ErrNotABatch
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-margin))
+		defer cancel()
+	}
+	started := h.Now()
+	records := make([]cloudtrail.Record, len(batch.Records))
+	for i, m := range batch.Records {
+		e, err := cloudtrail.Decode(m.Body)
+		records[i] = cloudtrail.Record{N: i + 1, Event: e, Err: err}
+	}
+	results := h.Pipeline.Run(ctx, records)
+	var response events.SQSEventResponse
+	took := h.Now().Sub(started)
+	for i := range results {
+		h.log(ctx, batch.Records[i], &results[i], took)
+		h.count(&results[i])
+		if !results[i].Settled() {
+			response.BatchItemFailures = append(response.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: batch.Records[i].MessageId})
+		}
+	}
+	h.Metrics.Flush()
+	return response, nil
+}
+
+// log writes the event's line.
+func (h *Handler) log(ctx context.Context, m events.SQSMessage, r *pipeline.Result, took time.Duration) {
+	row := r.Row()
+	outcome := row.Reason
+	if outcome == "" {
+		outcome = row.Decision
+	}
+	results := make([]any, 0, len(row.Resources))
+	for _, res := range row.Resources {
+		result := map[string]string{"arn": res.ARN, "outcome": res.Outcome}
+		for key, value := range map[string]string{"cors": res.CORS, "why": res.Why, "error": res.Error} {
+			if value != "" {
+				result[key] = value
+			}
+		}
+		results = append(results, result)
+	}
+	level := slog.LevelInfo
+	if !r.Settled() {
+		level = slog.LevelWarn
+	}
+	h.Log.LogAttrs(ctx, level, "event",
+		slog.String(KeyOutcome, outcome), slog.String(KeyDetail, row.Detail),
+		slog.String(KeySource, row.Event.Source), slog.String(KeyName, row.Event.Name), slog.String(KeyEventID, row.Event.ID),
+		slog.String(KeyMessageID, m.MessageId), slog.String(KeyAccount, row.Event.Account), slog.String(KeyRegion, row.Event.Region),
+		slog.String(KeyCreator, row.Creator.Name), slog.Int(KeyResources, len(row.Resources)), slog.Any(KeyResults, results),
+		slog.Bool(KeySettled, r.Settled()), slog.Int64(KeyMillis, took.Milliseconds()))
+	h.Log.LogAttrs(ctx, slog.LevelDebug, "body", slog.String(KeyMessageID, m.MessageId), slog.String("body", m.Body))
+}
+
+// count adds the event and its resources to the metrics.
+func (h *Handler) count(r *pipeline.Result) {
+	service := "none"
+	if e := r.Record.Event; e != nil && r.Record.Err == nil {
+		service = e.Service()
+	}
+	decision := string(r.Plan.Reason)
+	if decision == "" {
+		decision = "tag"
+	}
+	h.Metrics.Count("Events", 1, Dimension{"Service", service}, Dimension{"Decision", decision})
+	for i := range r.Resources {
+		out := &r.Resources[i]
+		if out.Tag != nil {
+			h.Metrics.Count("Resources", 1, Dimension{"Service", service}, Dimension{"Outcome", string(out.Tag.Outcome)})
+			if out.Tag.Outcome == apply.Tagged && !r.Record.Event.Time.IsZero() {
+				h.Metrics.Observe("TagLatency", "Seconds", h.Now().Sub(r.Record.Event.Time).Seconds())
+			}
+		}
+		if out.CORS != nil {
+			h.Metrics.Count("Resources", 1, Dimension{"Service", service}, Dimension{"Outcome", "cors-" + string(out.CORS.Outcome)})
+		}
+	}
+}
