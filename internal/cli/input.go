@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -82,7 +83,7 @@ func (a *app) records(files []string, failed *bool) iter.Seq[cloudtrail.Record] 
 				r = f
 			}
 			for rec := range cloudtrail.Read(r) {
-				if rec.Err != nil {
+				if unreadable(rec.Err) {
 					*failed = true
 					progress.clear()
 					fmt.Fprintf(a.stderr, "autotagger: %s, record %d: %s\n", label, rec.N, oneLine(rec.Err))
@@ -96,6 +97,13 @@ func (a *app) records(files []string, failed *bool) iter.Seq[cloudtrail.Record] 
 			r.Close()
 		}
 	}
+}
+
+// unreadable reports whether a record can't be read; one that is something
+// else than a CloudTrail record is read and skipped.
+func unreadable(err error) bool {
+	var unusable *cloudtrail.Error
+	return err != nil && (!errors.As(err, &unusable) || unusable.Reason == cloudtrail.Malformed)
 }
 
 // progress shows on a terminal how many records have been read.

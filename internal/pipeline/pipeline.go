@@ -49,6 +49,10 @@ type ResourceResult struct {
 	CORS *apply.CORSResult
 }
 
+// malformed is the reason of a record that can't be read: the only reason that
+// doesn't settle an event.
+const malformed = resolve.Reason(cloudtrail.Malformed)
+
 // WouldTag is the outcome where the policy only observes.
 const WouldTag apply.Outcome = "would-tag"
 
@@ -64,7 +68,7 @@ func (p *Pipeline) Plan(records []cloudtrail.Record) []Result {
 func (p *Pipeline) plan(rec cloudtrail.Record) Result {
 	r := Result{Record: rec}
 	if rec.Err != nil {
-		r.Plan.Reason, r.Plan.Detail = resolve.Reason(cloudtrail.Malformed), rec.Err.Error()
+		r.Plan.Reason, r.Plan.Detail = malformed, rec.Err.Error()
 		var unusable *cloudtrail.Error
 		if errors.As(rec.Err, &unusable) {
 			r.Plan.Reason, r.Plan.Detail = resolve.Reason(unusable.Reason), unusable.Detail
@@ -145,7 +149,7 @@ func corsRequest(res plan.Resource) apply.CORSRequest {
 // skipped for a reason. What is not settled must be delivered again or kept
 // for a person to see; it is never acknowledged.
 func (r *Result) Settled() bool {
-	if r.Err != nil || r.Record.Err != nil {
+	if r.Err != nil || r.Plan.Reason == malformed {
 		return false
 	}
 	for i := range r.Resources {

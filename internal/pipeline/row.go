@@ -3,6 +3,7 @@ package pipeline
 import (
 	"autotagger/internal/apply"
 	"autotagger/internal/attribute"
+	"autotagger/internal/cloudtrail"
 	"autotagger/internal/plan"
 )
 
@@ -60,15 +61,12 @@ func (r *Result) Row() Row {
 	if row.Reason != "" {
 		row.Decision = "skip"
 	}
-	creator := r.Plan.Creator
-	if e := r.Record.Event; e != nil {
-		if r.Record.Err != nil {
-			creator = attribute.Of(e.Identity)
-		} else {
-			row.Event = EventRow{e.ID, e.Source, e.Name, e.TimeText, e.Region, e.Account}
-		}
-	} else {
-		creator = attribute.Creator{Name: attribute.Unknown, Kind: "Unknown"}
+	creator := attribute.Of(cloudtrail.Identity{})
+	if r.Record.Event != nil {
+		creator = attribute.Of(r.Record.Event.Identity)
+	}
+	if e := r.Record.Event; e != nil && r.Plan.Reason != malformed {
+		row.Event = EventRow{e.ID, e.Source, e.Name, e.TimeText, e.Region, e.Account}
 	}
 	row.Creator = CreatorRow{creator.Name, creator.Kind, creator.ARN, creator.Via}
 	for i, res := range r.Plan.Resources {

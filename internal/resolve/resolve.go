@@ -189,47 +189,56 @@ func (r record) arns(t catalogue.Template, l catalogue.Locator, region string) [
 	}
 	var arns []string
 	for row := range rows {
-		direct := ""
-		arn, ok := t.Expand(func(name string) string {
-			switch name {
-			case "partition":
-				return Partition(region)
-			case "region":
-				return region
-			case "account":
-				return r.Account
-			}
-			for i, a := range l {
-				if a.Var != name {
-					continue
+		at := func(i int) string { return columns[i][min(row, len(columns[i])-1)] }
+		arn, ok := direct(l, at)
+		if !ok {
+			arn, ok = t.Expand(func(name string) string {
+				switch name {
+				case "partition":
+					return Partition(region)
+				case "region":
+					return region
+				case "account":
+					return r.Account
 				}
-				v := columns[i][min(row, len(columns[i])-1)]
-				if !usable(v) {
-					return ""
+				for i, a := range l {
+					if a.Var == name {
+						return identifier(a.Func, at(i))
+					}
 				}
-				if name == "id" && strings.HasPrefix(v, "arn:") {
-					direct = v
-				}
-				switch a.Func {
-				case "lower":
-					v = strings.ToLower(v)
-				case "last":
-					v = v[strings.LastIndexByte(v, '/')+1:]
-				}
-				return v
-			}
-			return ""
-		})
-		if direct != "" {
-			arn, ok = direct, true
-		} else if ok && strings.Contains(arn[min(4, len(arn)):], "arn:") {
-			ok = false // an ARN where a name belongs
+				return ""
+			})
 		}
 		if ok && t.Fits(arn) {
 			arns = append(arns, arn)
 		}
 	}
 	return arns
+}
+
+// direct returns the ARN that a locator's id is, where it is one.
+func direct(l catalogue.Locator, at func(int) string) (string, bool) {
+	for i, a := range l {
+		if v := at(i); a.Var == "id" && strings.HasPrefix(v, "arn:") && usable(v) {
+			return v, true
+		}
+	}
+	return "", false
+}
+
+// identifier makes a value ready for its place in a template; "" if it can't
+// be an identifier. An ARN has no place inside another.
+func identifier(function, v string) string {
+	if function == "last" {
+		v = v[strings.LastIndexByte(v, '/')+1:]
+	}
+	if !usable(v) || strings.HasPrefix(v, "arn:") {
+		return ""
+	}
+	if function == "lower" {
+		return strings.ToLower(v)
+	}
+	return v
 }
 
 // values returns the texts at a path.
