@@ -159,4 +159,3 @@ func (o Options) withDefaults() Options {
 	}
 	return o
 }
-

@@ -2,35 +2,456 @@ package apply
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
+
+// maxTags is how many tags AWS allows on a resource, its own (aws:…) aside
+// (https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html).
+const maxTags = 50
+
+// freshFor is how long a create event speaks for the absence of tags where no
+// cheap read can: GetResources doesn't show a resource that was never tagged.
+const freshFor = 15 * time.Minute
+
+// target is one resource, for a store.
+type target struct{ arn, account, region string }
+
+// found is what a store read of one resource.
+type found struct {
+	tags map[string]string
+	err  error
+	// silent: the store knows nothing of the resource. partial: and it might
+	// have, had it answered in full.
+	silent, partial bool
+}
+
+// store reads and writes the tags of one system. All targets of one call are of
+// one account and region, and not more than the system's batch. Results are in
+// the targets' order.
+type store interface {
+	read(ctx context.Context, ts []target) []found
+	write(ctx context.Context, ts []target, tags map[string]string) []error
+}
+
+// system is a store and how much it takes at once.
+type system struct {
+	name          string
+	store         store
+	reads, writes int
+	fold          bool // tag keys differ in more than case
+}
 
 // Applier writes tags and CORS rules. It is safe for concurrent use.
 type Applier struct {
-	cfg aws.Config
-	o   Options
+	o       Options
+	c       *caller
+	s3      *s3Clients
+	rows    map[string]*own
+	tagging *system
+	bucket  *system
+	ec2     *system
 }
 
-// New returns an Applier that calls AWS with cfg. It calls nothing itself.
+// New returns an Applier that calls AWS with cfg. It calls nothing itself, and
+// builds a client only when the first resource needs it.
 func New(cfg aws.Config, o Options) *Applier {
-	return &Applier{cfg: cfg, o: o.withDefaults()}
+	o = o.withDefaults()
+	cfg = cfg.Copy()
+	if cfg.HTTPClient == nil {
+		cfg.HTTPClient = awshttp.NewBuildableClient() // one pool of connections for all clients
+	}
+	cfg.APIOptions = append(slices.Clone(cfg.APIOptions), observe(o.OnCall, o.Now))
+	c := newCaller(cfg)
+	clients := &s3Clients{cfg: cfg, by: map[string]*s3.Client{}}
+	// The tagging API's quota is the smallest of all, and shared: a throttle
+	// there is worth more patience than elsewhere.
+	patient := *c
+	if cfg.RetryMaxAttempts == 0 && cfg.Retryer == nil {
+		patient.retryer = retry.AddWithMaxBackoffDelay(retry.AddWithMaxAttempts(c.retryer, 6), 2*time.Second)
+	}
+	return &Applier{
+		o: o, c: c, s3: clients, rows: ownRows(),
+		tagging: &system{
+			name:  "tagging",
+			store: taggingStore{c: &patient, service: taggingService(), gates: &gates{full: map[string]time.Time{}}},
+			reads: taggingReads, writes: taggingWrites,
+		},
+		bucket: &system{
+			name:  "s3",
+			store: s3Store{clients: clients, c: c, control: s3ControlService(), replace: o.Replace},
+			reads: 1, writes: 1,
+		},
+		ec2: &system{
+			name: "ec2", store: ec2Store{c: c, service: ec2Service()},
+			reads: ec2Reads, writes: ec2Writes,
+		},
+	}
 }
 
-// Tag answers every request with a result, in the same order.
+// serving is the system of the ARN's own service, nil where none is known.
+func (a *Applier) serving(arn string) *system {
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) < 6 {
+		return nil
+	}
+	switch parts[2] {
+	case "s3", "s3express":
+		return a.bucket
+	case "ec2":
+		return a.ec2
+	}
+	row := ownOf(a.rows, arn)
+	if row == nil {
+		return nil
+	}
+	batch := max(row.batch, 1)
+	var s store = ownStore{c: a.c, row: row}
+	if parts[2] == "kms" {
+		s = kmsStore{ownStore{c: a.c, row: row}}
+	}
+	return &system{name: row.id + " " + row.tag, store: s, reads: batch, writes: batch, fold: row.fold}
+}
+
+// item is one resource of a batch, with every request for it.
+type item struct {
+	target
+	reqs           []int // indices of its requests, oldest event first
+	want, known    map[string]string
+	fresh          bool
+	reader, writer *system
+	own            *system // the service's own, where writer is another
+	existing       map[string]string
+	read           bool // existing is known
+	missing        map[string]string
+	done           bool
+	res            Result
+}
+
+func (it *item) finish(r Result) { it.res, it.done = r, true }
+
+func (it *item) fail(err error) {
+	o, why := fateOf(err, it.fresh)
+	r := Result{Outcome: o, Why: why}
+	if o == Retry || o == Denied || o == Failed {
+		r.Err = fmt.Errorf("tagging %s: %w", it.arn, err)
+	}
+	it.finish(r)
+}
+
+// Tag answers every request with a result, in the same order. Requests for one
+// resource are served together: it is read and written once, and of two wants
+// for one key the older event's counts (with Options.Replace the newer's).
 func (a *Applier) Tag(ctx context.Context, reqs []Request) []Result {
+	items := a.items(reqs)
+	for _, it := range items {
+		a.settleKnown(it)
+	}
+	a.read(ctx, items)
+	a.plan(items)
+	a.write(ctx, items)
+	// What the tagging API doesn't serve goes through the service's own calls.
+	var again []*item
+	for _, it := range items {
+		if !it.done && it.writer == it.own {
+			again = append(again, it)
+		}
+	}
+	if len(again) > 0 {
+		a.read(ctx, again)
+		a.plan(again)
+		a.write(ctx, again)
+	}
 	res := make([]Result, len(reqs))
-	for i := range res {
-		res[i] = Result{Outcome: Skipped, Why: WhyNoAPI}
+	for _, it := range items {
+		for _, i := range it.reqs {
+			res[i] = it.share(reqs[i])
+		}
 	}
 	return res
 }
 
-// PutCORS answers every request with a result, in the same order.
-func (a *Applier) PutCORS(ctx context.Context, reqs []CORSRequest) []CORSResult {
-	res := make([]CORSResult, len(reqs))
-	for i := range res {
-		res[i] = CORSResult{Outcome: CORSSkipped, Why: WhyNoAPI}
+// items merges requests by resource.
+func (a *Applier) items(reqs []Request) []*item {
+	var items []*item
+	by := map[string]*item{}
+	for i, r := range reqs {
+		key := r.API + " " + r.Account + " " + r.Region + " " + r.ARN
+		it, ok := by[key]
+		if !ok {
+			it = &item{
+				target: target{r.ARN, r.Account, r.Region},
+				want:   map[string]string{}, known: map[string]string{}, fresh: true,
+			}
+			by[key] = it
+			items = append(items, it)
+			a.route(it, r.API)
+		}
+		it.reqs = append(it.reqs, i)
+		it.fresh = it.fresh && !r.Upsert && !r.EventTime.IsZero() && a.o.Now().Sub(r.EventTime) < freshFor
+	}
+	for _, it := range items {
+		slices.SortStableFunc(it.reqs, func(x, y int) int { return reqs[x].EventTime.Compare(reqs[y].EventTime) })
+		for _, i := range it.reqs {
+			for k, v := range reqs[i].Tags {
+				if _, twice := it.want[k]; !twice || a.o.Replace {
+					it.want[k] = v
+				}
+			}
+			for k, v := range reqs[i].Known {
+				it.known[k] = v
+			}
+		}
+	}
+	return items
+}
+
+// route finds the item's system.
+func (a *Applier) route(it *item, api string) {
+	switch api {
+	case "none", "":
+		it.finish(Result{Outcome: Skipped, Why: WhyNoAPI})
+		return
+	case "tagging":
+		it.reader, it.writer, it.own = a.tagging, a.tagging, a.serving(it.arn)
+	default:
+		it.reader = a.serving(it.arn)
+		it.writer = it.reader
+	}
+	if it.writer == nil {
+		it.finish(Result{Outcome: Skipped, Why: WhyNoAPI})
+	}
+}
+
+// share is what one request gets of its resource's result.
+func (it *item) share(r Request) Result {
+	res := it.res
+	if res.Outcome != Tagged {
+		return res
+	}
+	res.Written = map[string]string{}
+	for k := range r.Tags {
+		if v, ok := it.missing[k]; ok && v == r.Tags[k] {
+			res.Written[k] = v
+		}
+	}
+	if len(res.Written) == 0 {
+		return Result{Outcome: Unchanged}
 	}
 	return res
+}
+
+// settleKnown spares the read where the create request tells enough.
+func (a *Applier) settleKnown(it *item) {
+	switch {
+	case it.done:
+	case len(it.known) > 0 && a.o.OptOut(it.known):
+		it.finish(Result{Outcome: Skipped, Why: WhyOptOut})
+	case len(a.missing(it.want, it.known, it.folds())) == 0:
+		it.finish(Result{Outcome: Unchanged})
+	}
+}
+
+func (it *item) folds() bool { return it.writer != nil && it.writer.fold }
+
+// missing is what has to be written of want where existing stands.
+func (a *Applier) missing(want, existing map[string]string, fold bool) map[string]string {
+	missing := map[string]string{}
+	for k, v := range want {
+		have, stands := existing[k]
+		if !stands && fold {
+			for e, ev := range existing {
+				if strings.EqualFold(e, k) {
+					have, stands = ev, true
+					break
+				}
+			}
+		}
+		if !stands || (a.o.Replace && have != v) {
+			missing[k] = v
+		}
+	}
+	return missing
+}
+
+// read finds the tags that stand on the items.
+func (a *Applier) read(ctx context.Context, items []*item) {
+	for {
+		var open []*item
+		for _, it := range items {
+			if !it.done && !it.read {
+				open = append(open, it)
+			}
+		}
+		if len(open) == 0 {
+			return
+		}
+		batches := group(open, func(it *item) (*system, string) { return it.reader, "" }, func(s *system) int { return s.reads })
+		a.each(len(batches), func(n int) {
+			b := batches[n]
+			if err := ctx.Err(); err != nil {
+				b.fail(err)
+				return
+			}
+			for i, f := range b.system.store.read(withAccount(ctx, b.items[0].account), b.targets()) {
+				b.items[i].take(f)
+			}
+		})
+	}
+}
+
+// take keeps what was read. Where the tagging API is silent, a resource that
+// has just been created is taken to be untagged; any other is asked for at its
+// own service, if there is a way to.
+func (it *item) take(f found) {
+	switch {
+	case f.err != nil:
+		it.fail(f.err)
+	case f.silent && (!it.fresh || f.partial) && it.own != nil && it.reader != it.own:
+		it.reader = it.own
+	default:
+		it.existing, it.read = f.tags, true
+	}
+}
+
+// plan decides what to write, and settles the items that need nothing.
+func (a *Applier) plan(items []*item) {
+	for _, it := range items {
+		if it.done {
+			continue
+		}
+		existing := map[string]string{}
+		for k, v := range it.known {
+			existing[k] = v
+		}
+		for k, v := range it.existing {
+			existing[k] = v
+		}
+		it.missing = a.missing(it.want, existing, it.folds())
+		switch {
+		case a.o.OptOut(existing):
+			it.finish(Result{Outcome: Skipped, Why: WhyOptOut})
+		case len(it.missing) == 0:
+			it.finish(Result{Outcome: Unchanged})
+		case userTags(union(existing, it.missing)) > maxTags:
+			it.finish(Result{Outcome: Skipped, Why: WhyTagLimit})
+		}
+	}
+}
+
+// write writes what is missing, items that miss the same together. An item
+// whose resource the tagging API may not serve is left open, turned to its own
+// service.
+func (a *Applier) write(ctx context.Context, items []*item) {
+	var open []*item
+	for _, it := range items {
+		if !it.done {
+			open = append(open, it)
+		}
+	}
+	batches := group(open, func(it *item) (*system, string) { return it.writer, tagsKey(it.missing) }, func(s *system) int { return s.writes })
+	a.each(len(batches), func(n int) {
+		b := batches[n]
+		if err := ctx.Err(); err != nil {
+			b.fail(err)
+			return
+		}
+		for i, err := range b.system.store.write(withAccount(ctx, b.items[0].account), b.targets(), b.items[0].missing) {
+			it := b.items[i]
+			switch {
+			case err == nil:
+				it.finish(Result{Outcome: Tagged})
+			case it.own != nil && it.writer != it.own && askService(err):
+				it.writer = it.own
+				if it.reader != it.own {
+					it.reader, it.read = it.own, false
+				}
+			default:
+				it.fail(err)
+			}
+		}
+	})
+}
+
+// batch is what one call of a store gets.
+type batch struct {
+	system *system
+	items  []*item
+}
+
+func (b batch) targets() []target {
+	ts := make([]target, len(b.items))
+	for i, it := range b.items {
+		ts[i] = it.target
+	}
+	return ts
+}
+
+func (b batch) fail(err error) {
+	for _, it := range b.items {
+		it.fail(err)
+	}
+}
+
+// group sorts items into batches of one system, account, region and key, each
+// at most as large as the system takes, in the items' order.
+func group(items []*item, by func(*item) (*system, string), size func(*system) int) []batch {
+	var order []string
+	groups := map[string]*batch{}
+	for _, it := range items {
+		s, key := by(it)
+		key = strings.Join([]string{s.name, it.account, it.region, key}, "\x00")
+		b, ok := groups[key]
+		if !ok {
+			b = &batch{system: s}
+			groups[key] = b
+			order = append(order, key)
+		}
+		b.items = append(b.items, it)
+	}
+	var out []batch
+	for _, key := range order {
+		b := groups[key]
+		for part := range slices.Chunk(b.items, size(b.system)) {
+			out = append(out, batch{b.system, part})
+		}
+	}
+	return out
+}
+
+func tagsKey(tags map[string]string) string {
+	var b strings.Builder
+	for _, k := range sortedKeys(tags) {
+		fmt.Fprintf(&b, "%q=%q ", k, tags[k])
+	}
+	return b.String()
+}
+
+func union(a, b map[string]string) map[string]string {
+	out := make(map[string]string, len(a)+len(b))
+	for k, v := range a {
+		out[k] = v
+	}
+	for k, v := range b {
+		out[k] = v
+	}
+	return out
+}
+
+// userTags counts tags without AWS's own, which don't count towards the limit.
+func userTags(tags map[string]string) int {
+	n := 0
+	for k := range tags {
+		if !strings.HasPrefix(k, "aws:") {
+			n++
+		}
+	}
+	return n
 }

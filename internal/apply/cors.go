@@ -1,0 +1,142 @@
+package apply
+
+import (
+	"context"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+)
+
+// S3's limits on a CORS configuration
+// (https://docs.aws.amazon.com/AmazonS3/latest/userguide/ManageCorsUsing.html).
+const (
+	maxCORSRules = 100
+	maxCORSBytes = 64 << 10
+)
+
+// WhyCORSLimit: the rules are more, or longer, than S3 takes, or there are none.
+const WhyCORSLimit = "cors-limit"
+
+// PutCORS gives each bucket its rules if it has no CORS configuration at all,
+// and answers every request with a result, in the same order. A bucket named
+// twice is written once, by the first request.
+func (a *Applier) PutCORS(ctx context.Context, reqs []CORSRequest) []CORSResult {
+	res := make([]CORSResult, len(reqs))
+	first := map[string]int{}
+	var work []int
+	for i, r := range reqs {
+		if _, twice := first[r.Bucket]; !twice {
+			first[r.Bucket] = i
+			work = append(work, i)
+		}
+	}
+	a.each(len(work), func(n int) {
+		i := work[n]
+		put, err := false, ctx.Err()
+		if err == nil {
+			put, err = a.putCORS(withAccount(ctx, reqs[i].Account), reqs[i])
+		}
+		res[i] = corsResult(put, err)
+	})
+	for i, r := range reqs {
+		if f := first[r.Bucket]; f != i {
+			res[i] = res[f]
+			if res[i].Outcome == Put {
+				res[i].Outcome = Kept
+			}
+		}
+	}
+	return res
+}
+
+// putCORS puts a bucket's rules unless a configuration stands, whatever it
+// says: PutBucketCors replaces it whole
+// (https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketCors.html).
+func (a *Applier) putCORS(ctx context.Context, r CORSRequest) (put bool, err error) {
+	bucket, err := bucketOf(r.Bucket)
+	if err != nil {
+		return false, err
+	}
+	rules, size := make([]types.CORSRule, 0, len(r.Rules)), 0
+	for _, rule := range r.Rules {
+		out := types.CORSRule{
+			AllowedMethods: rule.AllowedMethods, AllowedOrigins: rule.AllowedOrigins,
+			AllowedHeaders: rule.AllowedHeaders, ExposeHeaders: rule.ExposeHeaders,
+		}
+		if rule.ID != "" {
+			out.ID = aws.String(rule.ID)
+		}
+		if rule.MaxAgeSeconds > 0 {
+			out.MaxAgeSeconds = aws.Int32(int32(rule.MaxAgeSeconds))
+		}
+		rules = append(rules, out)
+		size += corsBytes(rule)
+	}
+	if len(rules) == 0 || len(rules) > maxCORSRules || size > maxCORSBytes {
+		return false, bad(WhyCORSLimit)
+	}
+	client := a.s3.of(r.Region)
+	_, err = client.GetBucketCors(ctx, &s3.GetBucketCorsInput{Bucket: &bucket})
+	if err == nil {
+		return false, nil
+	}
+	if codeOf(err) != "NoSuchCORSConfiguration" {
+		return false, err
+	}
+	_, err = client.PutBucketCors(ctx, &s3.PutBucketCorsInput{
+		Bucket: &bucket, CORSConfiguration: &types.CORSConfiguration{CORSRules: rules},
+	})
+	return err == nil, err
+}
+
+// corsBytes is about what a rule takes in XML: its values with their elements.
+func corsBytes(r CORSRule) int {
+	n := len("<CORSRule></CORSRule><ID></ID><MaxAgeSeconds>2147483647</MaxAgeSeconds>") + len(r.ID)
+	for _, list := range [][]string{r.AllowedMethods, r.AllowedOrigins, r.AllowedHeaders, r.ExposeHeaders} {
+		for _, v := range list {
+			n += len("<AllowedOrigin></AllowedOrigin>") + len(v)
+		}
+	}
+	return n
+}
+
+// corsResult is a CORS request's result; what an error means is decided by
+// fate, as for tags.
+func corsResult(put bool, err error) CORSResult {
+	if err == nil {
+		if put {
+			return CORSResult{Outcome: Put}
+		}
+		return CORSResult{Outcome: Kept}
+	}
+	o, why := fate(err)
+	switch o {
+	case Skipped:
+		return CORSResult{Outcome: CORSSkipped, Why: why}
+	case Retry:
+		return CORSResult{Outcome: CORSRetry, Why: why, Err: err}
+	case Denied:
+		return CORSResult{Outcome: CORSDenied, Why: why, Err: err}
+	}
+	return CORSResult{Outcome: CORSFailed, Why: why, Err: err}
+}
+
+// each runs f for 0…n-1, so many at once as Options.Concurrency says.
+func (a *Applier) each(n int, f func(int)) {
+	if n == 1 {
+		f(0)
+		return
+	}
+	var wg sync.WaitGroup
+	room := make(chan struct{}, a.o.Concurrency)
+	for i := range n {
+		room <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-room }()
+			f(i)
+		})
+	}
+	wg.Wait()
+}

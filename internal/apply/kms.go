@@ -1,0 +1,72 @@
+package apply
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+)
+
+// customerKey lets only keys through that may be tagged. Aliases have no tags,
+// and those of AWS's own keys start with alias/aws/
+// (https://docs.aws.amazon.com/kms/latest/APIReference/API_TagResource.html).
+func customerKey(_ *caller, t target) (string, error) {
+	switch {
+	case strings.Contains(t.arn, ":alias/aws/"):
+		return "", skip(WhyManagedKey)
+	case !strings.Contains(t.arn, ":key/"):
+		return "", bad(WhyBadARN)
+	}
+	return t.arn, nil
+}
+
+// kmsStore is KMS's own store with one thing more: a refusal is explained by
+// what the key is. An AWS managed key and one that is being deleted can't be
+// tagged by anyone, so that neither another policy nor another try would help
+// (https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html).
+type kmsStore struct{ ownStore }
+
+func (s kmsStore) read(ctx context.Context, ts []target) []found {
+	out := s.ownStore.read(ctx, ts)
+	for i := range out {
+		out[i].err = s.explain(ctx, ts[i], out[i].err)
+	}
+	return out
+}
+
+func (s kmsStore) write(ctx context.Context, ts []target, tags map[string]string) []error {
+	errs := s.ownStore.write(ctx, ts, tags)
+	for i := range errs {
+		errs[i] = s.explain(ctx, ts[i], errs[i])
+	}
+	return errs
+}
+
+// explain looks at the key where a refusal may come from what it is. It asks
+// only then: most keys are new and customer managed.
+func (s kmsStore) explain(ctx context.Context, t target, err error) error {
+	switch codeOf(err) {
+	case "AccessDeniedException", "AccessDenied", "KMSInvalidStateException", "UnsupportedOperationException":
+	default:
+		return err
+	}
+	body, derr := s.c.do(ctx, call{
+		service: &s.row.service, op: "DescribeKey", account: t.account, region: t.region, arn: t.arn,
+		json: map[string]string{"KeyId": t.arn},
+	})
+	if derr != nil {
+		return err // the first refusal says more than that of the second look
+	}
+	var key struct {
+		KeyMetadata struct{ KeyManager, KeyState string }
+	}
+	if json.Unmarshal(body, &key) != nil {
+		return err
+	}
+	switch {
+	case key.KeyMetadata.KeyManager == "AWS":
+		return skip(WhyManagedKey)
+	case key.KeyMetadata.KeyState == "PendingDeletion", key.KeyMetadata.KeyState == "PendingReplicaDeletion":
+		return skip(WhyKeyState)
+	}
+	return err
+}
