@@ -1,0 +1,358 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"autotagger/internal/catalogue"
+	"autotagger/internal/policy"
+)
+
+// texts is a string or a list of strings, as IAM writes both.
+type texts []string
+
+func (l *texts) UnmarshalJSON(b []byte) error {
+	if b[0] == '"' {
+		*l = make(texts, 1)
+		return json.Unmarshal(b, &(*l)[0])
+	}
+	return json.Unmarshal(b, (*[]string)(l))
+}
+
+type statement struct {
+	Sid, Effect string
+	Action      texts
+	Resource    json.RawMessage
+	Condition   map[string]map[string]any
+	Principal   map[string]string
+}
+
+type document struct{ Statement []statement }
+
+// policies is a policy resource, managed or inline.
+type policies struct {
+	PolicyDocument json.RawMessage
+	Roles          []ref
+	Queues         []ref
+}
+
+// ofRole returns the statements of a function's role, and checks that each
+// policy fits.
+func ofRole(t *testing.T, job string) []statement {
+	t.Helper()
+	tpl := theTemplate(t)
+	var statements []statement
+	managed := all[policies](t, tpl, "AWS::IAM::ManagedPolicy")
+	inline := all[policies](t, tpl, "AWS::IAM::Policy")
+	sizes := map[string]int{}
+	attached := 0
+	for id, p := range merged(managed, inline) {
+		if len(p.Roles) != 1 || !strings.HasPrefix(p.Roles[0].id(), job) {
+			continue
+		}
+		if _, ok := managed[id]; ok {
+			attached++
+			if len(p.PolicyDocument) > 6144 {
+				t.Errorf("%s has %d characters; a managed policy has at most 6144", id, len(p.PolicyDocument))
+			}
+		} else {
+			sizes[job] += len(p.PolicyDocument)
+		}
+		var d document
+		if err := json.Unmarshal(p.PolicyDocument, &d); err != nil {
+			t.Fatalf("%s: %v", id, err)
+		}
+		statements = append(statements, d.Statement...)
+	}
+	if attached > 10 || sizes[job] > 10240 {
+		t.Errorf("the role of %s has %d managed policies, at most 10, and %d characters of inline policies, at most 10240", job, attached, sizes[job])
+	}
+	return statements
+}
+
+func merged[V any](ms ...map[string]V) map[string]V {
+	out := map[string]V{}
+	for _, m := range ms {
+		maps.Copy(out, m)
+	}
+	return out
+}
+
+// What a function needs for itself: its log group and its queue.
+var (
+	ownLogs  = []string{"logs:CreateLogStream", "logs:PutLogEvents"}
+	ownQueue = []string{"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ReceiveMessage"}
+)
+
+// divide sorts a role's statements: those for the function itself are checked
+// and taken out.
+func divide(t *testing.T, job string) []statement {
+	t.Helper()
+	var rest []statement
+	own := 0
+	for _, s := range ofRole(t, job) {
+		if s.Effect != "Allow" {
+			t.Errorf("%s: %s %v", job, s.Effect, s.Action)
+		}
+		for _, a := range s.Action {
+			if strings.ContainsAny(a, "*?") {
+				t.Errorf("%s: the action %s is open", job, a)
+			}
+		}
+		actions := slices.Sorted(slices.Values(s.Action))
+		var r ref
+		_ = json.Unmarshal(s.Resource, &r) // other forms don't name one resource
+		switch {
+		case slices.Equal(actions, ownLogs) && strings.HasPrefix(r.id(), job+"Logs"),
+			slices.Equal(actions, ownQueue) && strings.HasPrefix(r.id(), job+"Queue"):
+			own++
+		default:
+			rest = append(rest, s)
+		}
+	}
+	if own != 2 {
+		t.Errorf("%s: %d statements for its own logs and queue, want 2", job, own)
+	}
+	return rest
+}
+
+func TestTaggerPermissions(t *testing.T) {
+	rows, err := catalogue.Default().All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := policy.Parse("test.yaml", []byte(testConfig))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys []any
+	for _, k := range p.Keys() {
+		keys = append(keys, k)
+	}
+	ownKeys := map[string]map[string]any{
+		"ForAllValues:StringEquals": {"aws:TagKeys": keys},
+		"Null":                      {"aws:TagKeys": "false"},
+	}
+	var got []string
+	for _, s := range divide(t, "Tagger") {
+		if string(s.Resource) != `"*"` {
+			t.Errorf("%v on %s", s.Action, s.Resource)
+		}
+		got = append(got, s.Action...)
+		for _, a := range s.Action {
+			restricted := reflect.DeepEqual(s.Condition, ownKeys)
+			switch {
+			case reads(a) || anyKey(a):
+				if s.Condition != nil {
+					t.Errorf("%s is granted under %v; it doesn't know the key", a, s.Condition)
+				}
+			case !restricted:
+				t.Errorf("%s is granted under %v, want %v", a, s.Condition, ownKeys)
+			}
+		}
+	}
+	slices.Sort(got)
+	if want := catalogue.Actions(rows); !slices.Equal(got, want) {
+		t.Errorf("the tagger may\n%v, the catalogue needs\n%v", got, want)
+	}
+}
+
+func TestCORSPermissions(t *testing.T) {
+	rest := divide(t, "Cors")
+	if len(rest) != 1 {
+		t.Fatalf("cors may also %v", rest)
+	}
+	if s := rest[0]; !slices.Equal(s.Action, texts{"s3:GetBucketCORS", "s3:PutBucketCORS"}) || !strings.Contains(string(s.Resource), `":s3:::*"`) {
+		t.Errorf("cors may %v on %s", s.Action, s.Resource)
+	}
+}
+
+// The policy must know the functions' own calls by their roles' names.
+func TestRoles(t *testing.T) {
+	type role struct {
+		RoleName                 string
+		AssumeRolePolicyDocument document
+		ManagedPolicyArns        []any
+	}
+	names := []string{}
+	for id, r := range all[role](t, theTemplate(t), "AWS::IAM::Role") {
+		names = append(names, r.RoleName)
+		if !policy.Default().IsOwnRole(r.RoleName) {
+			t.Errorf("the policy doesn't know the role %s as its own", r.RoleName)
+		}
+		if len(r.ManagedPolicyArns) > 0 {
+			t.Errorf("%s has AWS's policies %v", id, r.ManagedPolicyArns)
+		}
+		trust := r.AssumeRolePolicyDocument.Statement
+		if len(trust) != 1 || !maps.Equal(trust[0].Principal, map[string]string{"Service": "lambda.amazonaws.com"}) {
+			t.Errorf("%s trusts %+v", id, trust)
+		}
+	}
+	slices.Sort(names)
+	if want := []string{"autotagger-cors-" + testRegion, "autotagger-tagger-" + testRegion}; !slices.Equal(names, want) {
+		t.Errorf("roles %v, want %v", names, want)
+	}
+}
+
+// The function must wait for its permissions: a call that is denied for lack
+// of them isn't tried again for long.
+func TestFunctionsWaitForPermissions(t *testing.T) {
+	tpl := theTemplate(t)
+	for id, r := range tpl.Resources {
+		if r.Type != "AWS::IAM::ManagedPolicy" && r.Type != "AWS::IAM::Policy" {
+			continue
+		}
+		waits := false
+		for f, r := range tpl.Resources {
+			waits = waits || r.Type == "AWS::Lambda::Function" && sameJob(f, id) && slices.Contains(r.DependsOn, id)
+		}
+		if !waits {
+			t.Errorf("no function waits for %s", id)
+		}
+	}
+}
+
+// Every writing action of the catalogue is one that AWS lists, and the
+// condition on tag keys stands just where AWS knows it.
+func TestTagKeysTable(t *testing.T) {
+	known, err := taggingActions()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := catalogue.Default().All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range catalogue.Actions(rows) {
+		if reads(a) {
+			continue
+		}
+		withKeys, ok := known[a]
+		if !ok {
+			t.Errorf("the catalogue needs %s, which AWS doesn't list as a tagging action; if it is one, add it to testdata/tagging-actions.txt", a)
+			continue
+		}
+		if anyKey(a) == withKeys {
+			t.Errorf("%s: restricted to own keys: %v; AWS knows aws:TagKeys for it: %v", a, !anyKey(a), withKeys)
+		}
+	}
+}
+
+// taggingActions reads which tagging actions there are and whether each knows
+// aws:TagKeys.
+func taggingActions() (map[string]bool, error) {
+	const name = "testdata/tagging-actions.txt"
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	known := map[string]bool{}
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		action, key, _ := strings.Cut(lines.Text(), " ")
+		if action != "#" {
+			known[action] = key == "aws:TagKeys"
+		}
+	}
+	if len(known) < 300 {
+		return nil, fmt.Errorf("%s has %d actions", name, len(known))
+	}
+	return known, nil
+}
+
+// A catalogue of every tagging action there is must still fit.
+func TestPoliciesAreSplit(t *testing.T) {
+	known, err := taggingActions()
+	if err != nil {
+		t.Fatal(err)
+	}
+	actions := slices.Sorted(maps.Keys(known))
+	for _, a := range slices.Clone(actions) {
+		service, _, _ := strings.Cut(a, ":")
+		actions = append(actions, service+":ListTagsForResource")
+	}
+	keys := []string{strings.Repeat("k", 128), strings.Repeat("l", 128)}
+	var got []string
+	policies := 0
+	for _, g := range grants(actions, keys) {
+		parts, err := g.split()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range parts {
+			policies++
+			got = append(got, p.actions...)
+			if n := p.size(); n > maxManagedPolicy {
+				t.Errorf("a policy of %d characters", n)
+			}
+		}
+	}
+	slices.Sort(got)
+	slices.Sort(actions)
+	if !slices.Equal(got, actions) {
+		t.Errorf("%d actions became %d", len(actions), len(got))
+	}
+	if policies > maxManagedPolicies {
+		t.Errorf("%d managed policies", policies)
+	}
+}
+
+// The policies of the queues let in these rules and nobody else, and nothing
+// unencrypted.
+func TestQueuePolicies(t *testing.T) {
+	tpl := theTemplate(t)
+	senders := map[string]string{"TaggerQueue": "autotagger-tagger-*", "CorsQueue": "autotagger-cors-*", "Undelivered": "autotagger-*"}
+	byQueue := map[string]document{}
+	for id, p := range all[policies](t, tpl, "AWS::SQS::QueuePolicy") {
+		var d document
+		if err := json.Unmarshal(p.PolicyDocument, &d); err != nil || len(p.Queues) != 1 {
+			t.Fatalf("%s: %v", id, err)
+		}
+		byQueue[p.Queues[0].id()] = d
+	}
+	for id := range all[queue](t, tpl, "AWS::SQS::Queue") {
+		var sender string
+		for prefix, s := range senders {
+			if strings.HasPrefix(id, prefix) {
+				sender = s
+			}
+		}
+		var allowed []statement
+		ssl := false
+		for _, s := range byQueue[id].Statement {
+			switch s.Effect {
+			case "Allow":
+				allowed = append(allowed, s)
+			case "Deny":
+				ssl = ssl || reflect.DeepEqual(s.Condition, map[string]map[string]any{"Bool": {"aws:SecureTransport": "false"}}) && slices.Equal(s.Action, texts{"sqs:*"})
+			}
+		}
+		if !ssl {
+			t.Errorf("%s takes unencrypted calls", id)
+		}
+		if sender == "" {
+			if len(allowed) > 0 {
+				t.Errorf("%s lets others in: %+v", id, allowed)
+			}
+			continue
+		}
+		if len(allowed) != 1 {
+			t.Errorf("%s has %d statements that allow, want 1 for all rules", id, len(allowed))
+			continue
+		}
+		s := allowed[0]
+		arn, _ := json.Marshal(s.Condition["ArnLike"]["aws:SourceArn"])
+		wantARN := `:events:` + testRegion + `:` + testAccount + `:rule/` + sender + `"`
+		if !slices.Equal(s.Action, texts{"sqs:SendMessage"}) || !maps.Equal(s.Principal, map[string]string{"Service": "events.amazonaws.com"}) ||
+			!strings.Contains(string(arn), wantARN) || s.Condition["StringEquals"]["aws:SourceAccount"] != testAccount {
+			t.Errorf("%s lets in %+v", id, s)
+		}
+	}
+}
