@@ -60,10 +60,9 @@ type Locator []Assignment
 
 // Assignment gives one variable of a template its value.
 type Assignment struct {
-	Var     string // "id" unless named
-	Path    Path
-	Func    string // "", "lower" or "last"
-	Default string // what AWS documents for an absent value; "" for none
+	Var  string // "id" unless named
+	Path Path
+	Func string // "", "lower" or "last"
 }
 
 func (l Locator) String() string {
@@ -72,9 +71,6 @@ func (l Locator) String() string {
 		s := a.Path.String()
 		if a.Func != "" {
 			s = a.Func + "(" + s + ")"
-		}
-		if a.Default != "" {
-			s += "|" + a.Default
 		}
 		if a.Var != "id" || len(l) > 1 {
 			s = a.Var + "=" + s
@@ -92,7 +88,6 @@ func parseLocator(s string) (Locator, error) {
 		if name, after, ok := strings.Cut(word, "="); ok {
 			a.Var, rest = name, after
 		}
-		rest, a.Default, _ = strings.Cut(rest, "|")
 		if f, arg, ok := strings.Cut(rest, "("); ok {
 			if f != "lower" && f != "last" {
 				return nil, fmt.Errorf("locator %q has the function %q; there are lower and last", s, f)

@@ -177,9 +177,6 @@ func (r record) arns(t catalogue.Template, l catalogue.Locator, region string) [
 	rows := 1
 	for i, a := range l {
 		columns[i] = r.values(a.Path)
-		if len(columns[i]) == 0 && a.Default != "" {
-			columns[i] = []string{a.Default}
-		}
 		switch n := len(columns[i]); {
 		case n == 0 || n > 1 && rows > 1 && n != rows:
 			return nil
