@@ -97,10 +97,11 @@ func ownRows() map[string]*own {
 			next: "NextMarker", marker: "Marker", name: customerKey,
 		},
 
-		"iam user":               iamRow("TagUser", "ListUserTags", "UserName", iamName, true),
-		"iam role":               iamRow("TagRole", "ListRoleTags", "RoleName", iamName, true),
-		"iam policy":             iamRow("TagPolicy", "ListPolicyTags", "PolicyArn", customerPolicy, false),
-		"iam instance-profile":   iamRow("TagInstanceProfile", "ListInstanceProfileTags", "InstanceProfileName", iamName, false),
+		"iam user":   iamRow("TagUser", "ListUserTags", "UserName", iamName, true),
+		"iam role":   iamRow("TagRole", "ListRoleTags", "RoleName", iamName, true),
+		"iam policy": iamRow("TagPolicy", "ListPolicyTags", "PolicyArn", customerPolicy, false),
+		// GetInstanceProfile has the tags too, and emulators know it.
+		"iam instance-profile":   iamRow("TagInstanceProfile", "GetInstanceProfile", "InstanceProfileName", iamName, false),
 		"iam oidc-provider":      iamRow("TagOpenIDConnectProvider", "ListOpenIDConnectProviderTags", "OpenIDConnectProviderArn", nil, false),
 		"iam saml-provider":      iamRow("TagSAMLProvider", "ListSAMLProviderTags", "SAMLProviderArn", nil, false),
 		"iam server-certificate": iamRow("TagServerCertificate", "ListServerCertificateTags", "ServerCertificateName", iamName, false),
@@ -127,6 +128,34 @@ func ownOf(rows map[string]*own, arn string) *own {
 		return rows["iam "+kind]
 	}
 	return rows[parts[2]]
+}
+
+// Actions are the IAM actions that tagging a resource may need, reads included,
+// sorted: what a policy for this package has to allow. api is as in Request. The
+// operations called are named like their actions, in each service's namespace
+// (https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html).
+func Actions(api, arn string) []string {
+	var out []string
+	switch parts := strings.SplitN(arn, ":", 6); {
+	case len(parts) < 6 || api == "none" || api == "":
+		return nil
+	case parts[2] == "s3":
+		out = []string{"s3:GetBucketTagging", "s3:PutBucketTagging", "s3:TagResource"}
+	case parts[2] == "ec2":
+		out = []string{"ec2:CreateTags", "ec2:DescribeTags"}
+	default:
+		if row := ownOf(ownRows(), arn); row != nil {
+			out = []string{row.signing + ":" + row.list, row.signing + ":" + row.tag}
+		}
+		if parts[2] == "kms" {
+			out = append(out, "kms:DescribeKey")
+		}
+	}
+	if api == "tagging" {
+		out = append(out, "tag:GetResources", "tag:TagResources")
+	}
+	sort.Strings(out)
+	return out
 }
 
 // queueURL builds a queue's URL from its ARN:
@@ -423,6 +452,7 @@ func pairs(n *node) map[string]string {
 				key, isTag = c.Text, true
 			case "Value", "value":
 				value = c.Text
+			case "Roles": // of an instance profile, whose tags are not its own
 			default:
 				walk(c)
 			}
