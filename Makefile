@@ -1,0 +1,96 @@
+# What a person runs. `make help` lists it.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+
+GO ?= go
+# The CDK app is heavy to compile: everything else is checked apart from it.
+PACKAGES = $(shell $(GO) list ./... | grep -v /infra)
+CORPUS ?= ../shared/corpus
+
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## tag resources in a local emulator and show the result
+	$(GO) run ./cmd/demo
+
+.PHONY: test
+test: lint ## every check of a change, the emulator's included
+	$(GO) test -race $(PACKAGES)
+	$(GO) test ./infra
+	$(MAKE) synth
+
+.PHONY: lint
+lint: node_modules
+	@unformatted=$$(gofmt -l cmd functions infra internal); \
+	if [ -n "$$unformatted" ]; then echo "not formatted, run make fmt:"; echo "$$unformatted"; exit 1; fi
+	$(GO) mod tidy -diff
+	$(GO) vet ./...
+	$(GO) tool staticcheck $(PACKAGES)
+
+.PHONY: fmt
+fmt: ## format the code
+	gofmt -w cmd functions infra internal
+
+.PHONY: verify
+verify: test fuzz bench ## the slow extras too; run before a release
+	$(GO) test -count=3 -race $(PACKAGES)
+	$(MAKE) demo
+
+FUZZTIME ?= 20s
+.PHONY: fuzz
+fuzz: ## fuzz everything that reads bytes, FUZZTIME each
+	@for pkg in $(PACKAGES); do \
+		dir=$$($(GO) list -f '{{.Dir}}' $$pkg); \
+		for target in $$(cat $$dir/*_test.go 2>/dev/null | grep -o '^func Fuzz[A-Za-z]*' | cut -c6-); do \
+			echo "$$pkg $$target"; \
+			$(GO) test $$pkg -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 200x; \
+		done; \
+	done
+
+.PHONY: bench
+bench: ## ratios against a floor measured in the same run
+	$(GO) run ./internal/bench
+
+.PHONY: golden
+golden: ## write the golden results; read the diff
+	$(GO) test ./internal/pipeline -run Events -update
+
+.PHONY: corpus
+corpus: ## the score on recorded events, where CORPUS is a folder of them
+	@if [ -d "$(CORPUS)" ]; then \
+		$(GO) test ./internal/pipeline -run Corpus -v -count=1 -corpus "$(abspath $(CORPUS))"; \
+	else echo "no recorded events at $(CORPUS)"; fi
+
+# The functions, as they are deployed. Without -buildvcs=false an asset would
+# change with every commit.
+build/%/bootstrap: FORCE
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) build -buildvcs=false -tags lambda.norpc -trimpath -ldflags='-s -w -buildid=' -o $@ ./functions/$*
+FORCE:
+
+.PHONY: functions
+functions: build/tagger/bootstrap build/cors/bootstrap ## build the Lambda functions
+
+node_modules: package.json package-lock.json
+	npm ci --no-audit --no-fund
+	@touch node_modules
+
+.PHONY: synth
+synth: node_modules ## synthesise the CloudFormation template into cdk.out
+	npx cdk synth --quiet
+
+.PHONY: deploy
+deploy: node_modules ## deploy to the account and region of the credentials
+	npx cdk deploy
+
+.PHONY: destroy
+destroy: node_modules ## remove the deployment
+	npx cdk destroy
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf build cdk.out
