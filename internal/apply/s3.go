@@ -201,6 +201,7 @@ func (s s3Store) merge(ctx context.Context, t target, want map[string]string) er
 		if n := userTags(set); n > maxTags {
 			return skip(WhyTagLimit)
 		}
+		wrote = true // even if the answer is an error: it may be the answer that failed
 		err := s.put(ctx, bucket, t.region, set)
 		if o, _ := fate(err); o == Retry && try < mergeTries-1 && ctx.Err() == nil {
 			if err := s.pause(ctx, try+1, err); err != nil {
@@ -209,7 +210,7 @@ func (s s3Store) merge(ctx context.Context, t target, want map[string]string) er
 		} else if err != nil {
 			return err
 		} else {
-			wrote, seen = true, set
+			seen = set
 		}
 		if now, err = s.get(ctx, t); err != nil {
 			return err

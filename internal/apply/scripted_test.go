@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -73,7 +72,15 @@ type endpoint struct {
 	asked []asked
 }
 
-func script(t *testing.T, reply func(asked) answer) *endpoint {
+// failer is a *testing.T or a *rapid.T.
+type failer interface {
+	Helper()
+	Error(...any)
+	Errorf(string, ...any)
+	Cleanup(func())
+}
+
+func script(t failer, reply func(asked) answer) *endpoint {
 	t.Helper()
 	e := &endpoint{}
 	e.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -209,7 +216,7 @@ type tagging struct {
 	Tags    []struct{ Key, Value string } `xml:"TagSet>Tag"`
 }
 
-func (b *bucketServer) reply(t *testing.T) func(asked) answer {
+func (b *bucketServer) reply(t failer) func(asked) answer {
 	return func(a asked) answer {
 		b.mu.Lock()
 		defer b.mu.Unlock()

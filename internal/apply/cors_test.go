@@ -1,0 +1,118 @@
+package apply_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"autotagger/internal/apply"
+)
+
+func corsRequest(bucket string, rules ...apply.CORSRule) apply.CORSRequest {
+	return apply.CORSRequest{Bucket: "arn:aws:s3:::" + bucket, Account: account, Region: region, Rules: rules}
+}
+
+var anyone = apply.CORSRule{
+	ID: "autotagger", AllowedMethods: []string{"GET", "HEAD"}, AllowedOrigins: []string{"*"},
+	AllowedHeaders: []string{"*"}, ExposeHeaders: []string{"ETag"}, MaxAgeSeconds: 3000,
+}
+
+// TestCORS: rules are put where there are none, and never a second time.
+func TestCORS(t *testing.T) {
+	t.Parallel()
+	send(t, "s3", http.MethodPut, "/cors-new", nil, "")
+	send(t, "s3", http.MethodPut, "/cors-old", nil, "")
+	send(t, "s3", http.MethodPut, "/cors-old?cors", nil, `<CORSConfiguration><CORSRule><AllowedMethod>PUT</AllowedMethod><AllowedOrigin>https://a.example</AllowedOrigin></CORSRule></CORSConfiguration>`)
+	var sent calls
+	a := apply.New(server(t).Config(), apply.Options{OnCall: sent.add})
+	other := anyone
+	other.AllowedOrigins = []string{"https://other.example"}
+	got := a.PutCORS(t.Context(), []apply.CORSRequest{
+		corsRequest("cors-new", anyone), corsRequest("cors-old", anyone), corsRequest("cors-missing", anyone), corsRequest("cors-new", other),
+	})
+	want := []apply.CORSOutcome{apply.Put, apply.Kept, apply.CORSRetry, apply.Kept}
+	for i := range want {
+		if got[i].Outcome != want[i] || (got[i].Err != nil) != (want[i] == apply.CORSRetry) {
+			t.Errorf("request %d: %+v, want %s", i, got[i], want[i])
+		}
+	}
+	if got[2].Why != "NoSuchBucket" {
+		t.Errorf("a bucket that isn't there: %s", got[2].Why)
+	}
+	if n := written(sent.take()); n != 1 {
+		t.Errorf("%d writes, want 1", n)
+	}
+	raw := string(send(t, "s3", http.MethodGet, "/cors-new?cors", nil, ""))
+	for _, v := range []string{"<AllowedMethod>GET</AllowedMethod>", "<AllowedMethod>HEAD</AllowedMethod>", "<AllowedOrigin>*</AllowedOrigin>", "<ExposeHeader>ETag</ExposeHeader>", "<MaxAgeSeconds>3000</MaxAgeSeconds>"} {
+		if !strings.Contains(raw, v) {
+			t.Errorf("the new configuration lacks %s: %s", v, raw)
+		}
+	}
+	if raw := string(send(t, "s3", http.MethodGet, "/cors-old?cors", nil, "")); !strings.Contains(raw, "https://a.example") || strings.Contains(raw, "HEAD") {
+		t.Errorf("the old configuration became %s", raw)
+	}
+	if got := a.PutCORS(t.Context(), []apply.CORSRequest{corsRequest("cors-new", anyone)})[0]; got.Outcome != apply.Kept {
+		t.Errorf("a second time: %+v", got)
+	}
+}
+
+// TestCORSErrors: only NoSuchCORSConfiguration leads to a put.
+func TestCORSErrors(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		status    int
+		code      string
+		onPut     bool
+		want      apply.CORSOutcome
+		puts      bool
+		bodyEmpty bool
+	}{
+		{403, "AccessDenied", false, apply.CORSDenied, false, false},
+		{404, "NoSuchBucket", false, apply.CORSRetry, false, false},
+		{503, "SlowDown", false, apply.CORSRetry, false, false},
+		{404, "", false, apply.CORSRetry, false, false},
+		{400, "InvalidRequest", false, apply.CORSFailed, false, false},
+		{403, "AccessDenied", true, apply.CORSDenied, true, false},
+		{400, "MalformedXML", true, apply.CORSFailed, true, false},
+		{409, "OperationAborted", true, apply.CORSRetry, true, false},
+	} {
+		e := script(t, func(a asked) answer {
+			if c.onPut && a.Method == "GET" {
+				return refuseS3(404, "NoSuchCORSConfiguration")
+			}
+			return refuseS3(c.status, c.code)
+		})
+		got := apply.New(e.config(), options()).PutCORS(t.Context(), []apply.CORSRequest{corsRequest("b", anyone)})[0]
+		if got.Outcome != c.want || got.Err == nil {
+			t.Errorf("%s: %+v", c.code, got)
+		}
+		put := false
+		for _, a := range e.all() {
+			put = put || a.Method == "PUT"
+		}
+		if put != c.puts {
+			t.Errorf("%s: put %t", c.code, put)
+		}
+	}
+}
+
+// TestCORSLimits: what S3 would refuse isn't sent.
+func TestCORSLimits(t *testing.T) {
+	t.Parallel()
+	e := script(t, func(asked) answer { return ok })
+	a := apply.New(e.config(), options())
+	long := anyone
+	long.AllowedOrigins = []string{"https://" + strings.Repeat("a", 64<<10)}
+	many := make([]apply.CORSRule, 101)
+	for i := range many {
+		many[i] = anyone
+	}
+	for _, rules := range [][]apply.CORSRule{nil, many, {long}} {
+		if got := a.PutCORS(t.Context(), []apply.CORSRequest{corsRequest("b", rules...)})[0]; got.Outcome != apply.CORSFailed || got.Why != apply.WhyCORSLimit {
+			t.Errorf("%d rules: %+v", len(rules), got)
+		}
+	}
+	if len(e.all()) != 0 {
+		t.Errorf("%d calls", len(e.all()))
+	}
+}
