@@ -28,6 +28,12 @@ func value(r gjson.Result) Value {
 // Exists reports whether there is a value other than null.
 func (v Value) Exists() bool { return v.r.Type != gjson.Null }
 
+// IsObject reports whether the value is an object.
+func (v Value) IsObject() bool { return v.r.IsObject() }
+
+// IsArray reports whether the value is an array.
+func (v Value) IsArray() bool { return v.r.IsArray() }
+
 // Key returns the member of an object, its name matched without case:
 // CloudTrail lowers the first letter of a service's names (dBInstanceArn, aRN)
 // but not everywhere. An exact match wins over one that differs in case.

@@ -35,7 +35,8 @@ func (r record) tags(p catalogue.Path, kind string) map[string]string {
 }
 
 // readTags adds tags in any of the forms services log them in: a list of
-// {key,value}, {Key,Value} or {tagKey,tagValue}, or an object of keys.
+// {key,value}, {Key,Value} or {tagKey,tagValue}, such a list inside XML's
+// {"Tag":…}, or an object of keys.
 func readTags(into map[string]string, v cloudtrail.Value) {
 	for _, member := range v.Elements() {
 		key := member.Key("key")
@@ -48,6 +49,10 @@ func readTags(into map[string]string, v cloudtrail.Value) {
 				value = member.Key("tagValue")
 			}
 			into[key.Text()] = value.Text()
+			continue
+		}
+		if inner := member.Key("Tag"); inner.IsObject() || inner.IsArray() {
+			readTags(into, inner)
 			continue
 		}
 		member.Each(func(key string, value cloudtrail.Value) { into[key] = value.Text() })
