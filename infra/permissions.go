@@ -137,8 +137,8 @@ func (g grant) split() ([]grant, error) {
 }
 
 // allowTagging lets a role take tagging actions on every resource, with the
-// given tag keys. The policies are made inside the role, which makes the
-// function wait for them.
+// given tag keys. The role names its policies, not they the role, so that they
+// are there before it and thus before the function.
 func allowTagging(role awsiam.Role, actions, keys []string) error {
 	for _, k := range keys {
 		// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html#reference_iam-quotas-names
@@ -162,10 +162,9 @@ func allowTagging(role awsiam.Role, actions, keys []string) error {
 			if c := p.condition(); c != nil {
 				statement.Conditions = &c
 			}
-			awsiam.NewManagedPolicy(role, jsii.String(fmt.Sprintf("%s%d", p.sid, i+1)), &awsiam.ManagedPolicyProps{
-				Roles:      &[]awsiam.IRole{role},
+			role.AddManagedPolicy(awsiam.NewManagedPolicy(role, jsii.String(fmt.Sprintf("%s%d", p.sid, i+1)), &awsiam.ManagedPolicyProps{
 				Statements: &[]awsiam.PolicyStatement{awsiam.NewPolicyStatement(&statement)},
-			})
+			}))
 		}
 	}
 	if count > maxManagedPolicies {

@@ -36,6 +36,12 @@ type statement struct {
 
 type document struct{ Statement []statement }
 
+type role struct {
+	RoleName                 string
+	AssumeRolePolicyDocument document
+	ManagedPolicyArns        []ref
+}
+
 // policies is a policy resource, managed or inline.
 type policies struct {
 	PolicyDocument json.RawMessage
@@ -49,40 +55,43 @@ func ofRole(t *testing.T, job string) []statement {
 	t.Helper()
 	tpl := theTemplate(t)
 	var statements []statement
-	managed := all[policies](t, tpl, "AWS::IAM::ManagedPolicy")
-	inline := all[policies](t, tpl, "AWS::IAM::Policy")
-	sizes := map[string]int{}
-	attached := 0
-	for id, p := range merged(managed, inline) {
-		if len(p.Roles) != 1 || !strings.HasPrefix(p.Roles[0].id(), job) {
-			continue
-		}
-		if _, ok := managed[id]; ok {
-			attached++
-			if len(p.PolicyDocument) > 6144 {
-				t.Errorf("%s has %d characters; a managed policy has at most 6144", id, len(p.PolicyDocument))
-			}
-		} else {
-			sizes[job] += len(p.PolicyDocument)
-		}
+	add := func(id string, p policies) {
 		var d document
 		if err := json.Unmarshal(p.PolicyDocument, &d); err != nil {
 			t.Fatalf("%s: %v", id, err)
 		}
 		statements = append(statements, d.Statement...)
 	}
-	if attached > 10 || sizes[job] > 10240 {
-		t.Errorf("the role of %s has %d managed policies, at most 10, and %d characters of inline policies, at most 10240", job, attached, sizes[job])
+	managed := all[policies](t, tpl, "AWS::IAM::ManagedPolicy")
+	for id, r := range all[role](t, tpl, "AWS::IAM::Role") {
+		if !strings.HasPrefix(id, job) {
+			continue
+		}
+		if n := len(r.ManagedPolicyArns); n > 10 {
+			t.Errorf("%s has %d managed policies, at most 10", id, n)
+		}
+		for _, arn := range r.ManagedPolicyArns {
+			p, ok := managed[arn.id()]
+			if !ok || !sameJob(id, arn.id()) {
+				t.Fatalf("%s has the policy %+v, which is not its own", id, arn)
+			}
+			if len(p.PolicyDocument) > 6144 {
+				t.Errorf("%s has %d characters; a managed policy has at most 6144", arn.id(), len(p.PolicyDocument))
+			}
+			add(arn.id(), p)
+		}
+	}
+	inline := 0
+	for id, p := range all[policies](t, tpl, "AWS::IAM::Policy") {
+		if len(p.Roles) == 1 && sameJob(p.Roles[0].id(), job) {
+			inline += len(p.PolicyDocument)
+			add(id, p)
+		}
+	}
+	if inline > 10240 {
+		t.Errorf("the role of %s has %d characters of inline policies, at most 10240", job, inline)
 	}
 	return statements
-}
-
-func merged[V any](ms ...map[string]V) map[string]V {
-	out := map[string]V{}
-	for _, m := range ms {
-		maps.Copy(out, m)
-	}
-	return out
 }
 
 // What a function needs for itself: its log group and its queue.
@@ -176,19 +185,11 @@ func TestCORSPermissions(t *testing.T) {
 
 // The policy must know the functions' own calls by their roles' names.
 func TestRoles(t *testing.T) {
-	type role struct {
-		RoleName                 string
-		AssumeRolePolicyDocument document
-		ManagedPolicyArns        []any
-	}
 	names := []string{}
 	for id, r := range all[role](t, theTemplate(t), "AWS::IAM::Role") {
 		names = append(names, r.RoleName)
 		if !policy.Default().IsOwnRole(r.RoleName) {
 			t.Errorf("the policy doesn't know the role %s as its own", r.RoleName)
-		}
-		if len(r.ManagedPolicyArns) > 0 {
-			t.Errorf("%s has AWS's policies %v", id, r.ManagedPolicyArns)
 		}
 		trust := r.AssumeRolePolicyDocument.Statement
 		if len(trust) != 1 || !maps.Equal(trust[0].Principal, map[string]string{"Service": "lambda.amazonaws.com"}) {
@@ -202,19 +203,22 @@ func TestRoles(t *testing.T) {
 }
 
 // The function must wait for its permissions: a call that is denied for lack
-// of them isn't tried again for long.
+// of them isn't tried again for long. Managed policies come before the role
+// that names them.
 func TestFunctionsWaitForPermissions(t *testing.T) {
 	tpl := theTemplate(t)
-	for id, r := range tpl.Resources {
-		if r.Type != "AWS::IAM::ManagedPolicy" && r.Type != "AWS::IAM::Policy" {
-			continue
-		}
+	for id := range all[policies](t, tpl, "AWS::IAM::Policy") {
 		waits := false
 		for f, r := range tpl.Resources {
 			waits = waits || r.Type == "AWS::Lambda::Function" && sameJob(f, id) && slices.Contains(r.DependsOn, id)
 		}
 		if !waits {
 			t.Errorf("no function waits for %s", id)
+		}
+	}
+	for id, p := range all[policies](t, tpl, "AWS::IAM::ManagedPolicy") {
+		if len(p.Roles) > 0 {
+			t.Errorf("%s is attached after the role is there", id)
 		}
 	}
 }

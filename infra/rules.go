@@ -64,7 +64,9 @@ func newRules(scope constructs.Construct, function string, patterns []catalogue.
 		})
 		// A delivery that isn't permitted isn't retried: the queues' policies
 		// have to be there before the first event.
-		rule.Node().AddDependency(queue, undelivered)
+		for _, q := range []awssqs.Queue{queue, undelivered} {
+			rule.Node().AddDependency(q.Node().FindChild(jsii.String("Policy")))
+		}
 	}
 	return nil
 }
