@@ -1,0 +1,108 @@
+// Package internal_test holds the lines between the packages.
+package internal_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+type listed struct {
+	ImportPath string
+	Imports    []string
+	Deps       []string
+	GoFiles    []string
+}
+
+func list(t *testing.T) []listed {
+	t.Helper()
+	// Without the CDK app: that it may import what it likes needs no check,
+	// and listing it is slow.
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports,Deps,GoFiles", "autotagger/cmd/...", "autotagger/functions/...", "autotagger/internal/...")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("listing the packages: %v", err)
+	}
+	var all []listed
+	dec := json.NewDecoder(strings.NewReader(string(out)))
+	for {
+		var p listed
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
+
+// TestPure: every step before apply is bytes and data in, data out.
+func TestPure(t *testing.T) {
+	t.Parallel()
+	pure := map[string]bool{}
+	for _, name := range []string{"cloudtrail", "catalogue", "resolve", "attribute", "policy", "plan"} {
+		pure["autotagger/internal/"+name] = false
+	}
+	for _, p := range list(t) {
+		if _, ok := pure[p.ImportPath]; !ok {
+			continue
+		}
+		pure[p.ImportPath] = true
+		for _, dep := range p.Deps {
+			if strings.HasPrefix(dep, "github.com/aws/") || dep == "net/http" {
+				t.Errorf("%s depends on %s", p.ImportPath, dep)
+			}
+		}
+		if slices.Contains(p.Imports, "os") {
+			t.Errorf("%s imports os", p.ImportPath)
+		}
+	}
+	for name, seen := range pure {
+		if !seen {
+			t.Errorf("there is no package %s", name)
+		}
+	}
+}
+
+// TestApplyAloneCallsAWS: of the pipeline's packages apply alone has clients.
+func TestApplyAloneCallsAWS(t *testing.T) {
+	t.Parallel()
+	for _, p := range list(t) {
+		for _, imported := range p.Imports {
+			client := strings.HasPrefix(imported, "github.com/aws/aws-sdk-go-v2/service/")
+			if client && !slices.Contains([]string{"autotagger/internal/apply", "autotagger/internal/demo"}, p.ImportPath) {
+				t.Errorf("%s imports %s", p.ImportPath, imported)
+			}
+			if strings.HasSuffix(imported, "/service/ec2") {
+				t.Errorf("%s imports %s, which takes 3 GB to build", p.ImportPath, imported)
+			}
+		}
+	}
+}
+
+// TestCDKStaysInInfra: linking it would make every build slow.
+func TestCDKStaysInInfra(t *testing.T) {
+	t.Parallel()
+	for _, p := range list(t) {
+		for _, dep := range p.Deps {
+			if strings.Contains(dep, "/aws-cdk-go/") || strings.Contains(dep, "/jsii-runtime-go") {
+				t.Errorf("%s depends on %s", p.ImportPath, dep)
+			}
+		}
+	}
+}
+
+// TestMainsOnlyWire: a function's main is short, what it does is in packages
+// that are tested.
+func TestMainsOnlyWire(t *testing.T) {
+	t.Parallel()
+	for _, p := range list(t) {
+		if strings.HasPrefix(p.ImportPath, "autotagger/functions/") && !slices.Equal(p.GoFiles, []string{"main.go"}) {
+			t.Errorf("%s has %v", p.ImportPath, p.GoFiles)
+		}
+	}
+}
