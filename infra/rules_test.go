@@ -281,6 +281,8 @@ func delivered(data []byte) ([][]byte, error) {
 		detailType = "AWS Service Event via CloudTrail"
 	case "AwsConsoleSignIn":
 		detailType = "AWS Console Sign In via CloudTrail"
+	case "AwsConsoleAction":
+		detailType = "AWS Console Action via CloudTrail"
 	}
 	service, _, _ := strings.Cut(doc.EventSource, ".")
 	event, err := json.Marshal(map[string]any{
