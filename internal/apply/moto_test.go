@@ -81,6 +81,34 @@ func send(t *testing.T, service, method, path string, header map[string]string, 
 	return out
 }
 
+// sendTo is sendQuery to another server than the shared one.
+func sendTo(t *testing.T, base, service, action string, kv ...string) []byte {
+	t.Helper()
+	form := url.Values{"Action": {action}, "Version": {"2010-05-08"}}
+	for i := 0; i < len(kv); i += 2 {
+		form.Set(kv[i], kv[i+1])
+	}
+	req, err := http.NewRequest(http.MethodPost, base, strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=testing/20260101/"+region+"/"+service+"/aws4_request, SignedHeaders=host, Signature=0")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	out, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s: %s", action, resp.Status, out)
+	}
+	return out
+}
+
 type object = map[string]any
 
 func sendJSON(t *testing.T, service, target string, in object) object {
