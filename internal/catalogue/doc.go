@@ -44,7 +44,8 @@
 //   - tags: the path to the tags of the create request, which count as
 //     existing. "tags: path for kind" takes them from EC2's specification for
 //     that kind of resource.
-//   - upsert: yes where the call may also change what exists already.
+//   - upsert: yes where the call may also answer with what exists already, so
+//     that an event's age says nothing about the resource's tags.
 //   - dated: yes (in the head) where event names end in the API's version, as
 //     CreateFunction20150331.
 //   - untaggable: why what the call makes can't be tagged. The row then has no

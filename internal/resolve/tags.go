@@ -1,6 +1,7 @@
 package resolve
 
 import (
+	"slices"
 	"strings"
 
 	"autotagger/internal/catalogue"
@@ -22,7 +23,8 @@ func (r record) tags(p catalogue.Path, kind string) map[string]string {
 	// TagSpecifications.
 	tags := map[string]string{}
 	for _, name := range []string{"tagSpecificationSet", "tagSpecification", "tagSpecifications"} {
-		spelled := catalogue.Path{Root: p.Root, Steps: []catalogue.Step{{Name: name, List: true}}}
+		parents := p.Steps[:len(p.Steps)-1]
+		spelled := catalogue.Path{Root: p.Root, Steps: append(slices.Clip(parents), catalogue.Step{Name: name, List: true})}
 		for _, spec := range r.walk(spelled) {
 			if !strings.EqualFold(spec.Key("resourceType").Text(), kind) {
 				continue
