@@ -54,7 +54,7 @@ fuzz: ## fuzz everything that reads bytes, FUZZTIME each
 
 .PHONY: bench
 bench: ## ratios against a floor measured in the same run
-	$(GO) run ./internal/bench
+	$(GO) run ./cmd/bench
 
 .PHONY: golden
 golden: ## write the golden results; read the diff

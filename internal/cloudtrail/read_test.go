@@ -256,3 +256,43 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// logFile is a gzipped log file of about the size that CloudTrail writes.
+func logFile() string {
+	var records []string
+	for i := range 2000 {
+		records = append(records, rec(fmt.Sprintf("id-%d", i)))
+	}
+	return zipped(`{"Records":[` + strings.Join(records, ",") + `]}`)
+}
+
+// BenchmarkRead measures the reading of a gzipped log file. Its floor is
+// BenchmarkGunzip: no program that reads the file does less.
+func BenchmarkRead(b *testing.B) {
+	file := logFile()
+	for b.Loop() {
+		n := 0
+		for r := range cloudtrail.Read(strings.NewReader(file)) {
+			if r.Err != nil {
+				b.Fatal(r.Err)
+			}
+			n++
+		}
+		if n != 2000 {
+			b.Fatal(n)
+		}
+	}
+}
+
+func BenchmarkGunzip(b *testing.B) {
+	file := logFile()
+	for b.Loop() {
+		z, err := gzip.NewReader(strings.NewReader(file))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, z); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -35,7 +35,7 @@ type Plan struct {
 // Resource is one resource and what it is to carry.
 type Resource struct {
 	resolve.Resource
-	Tags             map[string]string
+	Tags             map[string]string // with the values of the create request's own tags, where those stay
 	CostCenterSource string            // which of the policy's sources answered; "" if none
 	CORS             []policy.CORSRule // of a bucket that is to have the default; nil: none
 }
@@ -88,7 +88,12 @@ func (p *Planner) resource(e *cloudtrail.Event, c attribute.Creator, r resolve.R
 	res := Resource{Resource: r, Tags: map[string]string{}}
 	keys := p.Policy.Tags
 	set := func(key, value string) {
-		if value = Value(value); key != "" && value != "" {
+		standing, stands := r.Requested[key]
+		switch value = Value(value); {
+		case key == "" || value == "":
+		case stands && p.Policy.Existing == policy.Keep:
+			res.Tags[key] = standing
+		default:
 			res.Tags[key] = value
 		}
 	}

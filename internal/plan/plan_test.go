@@ -50,6 +50,8 @@ func TestTags(t *testing.T) {
 		"keys":              {"tags: {creator: owner, cost-center: cc}\ncost-center: [{default: '7'}]", "", "cc=7 owner=alice@example.com"},
 		"local part":        {"tags: {creator: {key: creator, value: local-part}}", "", "creator=alice"},
 		"requested tag":     {"", `,"createBucketConfiguration":{"tags":[{"key":"cost-center","value":"1234"}]}`, "cost-center=1234 creator=alice@example.com"},
+		"requested creator": {"", `,"createBucketConfiguration":{"tags":[{"key":"creator","value":"the team, all"}]}`, "creator=the team, all"},
+		"replaced creator":  {"existing: replace", `,"createBucketConfiguration":{"tags":[{"key":"creator","value":"the team"}]}`, "creator=alice@example.com"},
 		"rule by role":      {"cost-center: [{rule: {roles: [Dev], value: 'role'}}, {default: 'd'}]", "", "cost-center=role creator=alice@example.com"},
 		"rule that doesn't": {"cost-center: [{rule: {services: [ec2], value: 'ec2'}}, {default: 'd'}]", "", "cost-center=d creator=alice@example.com"},
 	} {

@@ -1,0 +1,84 @@
+// Bench runs the benchmarks and prints what they took as a multiple of a floor
+// that was measured in the same run: json.Valid on the same bytes, gzip on the
+// same file, a hello-world function on the same machine. Seconds differ
+// between machines; the ratios hardly do.
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+func main() {
+	if err := run(os.Stdout); err != nil {
+		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+// comparison is a benchmark's measure over its floor's.
+type comparison struct {
+	what, bench, floor, unit string
+	aim                      string
+}
+
+func run(w io.Writer) error {
+	results := map[string]float64{}
+	for _, args := range [][]string{
+		{"./internal/pipeline", "-bench", "Plan|Valid", "-benchtime", "2s"},
+		{"./internal/cloudtrail", "-bench", "Read|Gunzip", "-benchtime", "1s"},
+		{"./internal/function", "-bench", "Start", "-benchtime", "40x"},
+	} {
+		if err := measure(args, results); err != nil {
+			return err
+		}
+	}
+	for _, c := range []comparison{
+		{"decode to plan, an event, over json.Valid", "BenchmarkPlan", "BenchmarkValid", "ns/event", "at most 4"},
+		{"reading a gzipped log file, over gzip", "BenchmarkRead", "BenchmarkGunzip", "ns/op", "no aim"},
+		{"tagger ready, over hello-world with SDK configuration", "BenchmarkStart/tagger", "BenchmarkStart/hello+config", "ms-ready", "at most 1.5"},
+		{"tagger's first answer (two calls to AWS), over the same", "BenchmarkStart/tagger", "BenchmarkStart/hello+config", "ms-first-answer", "no aim: the floor makes no call"},
+		{"cors ready, over the same", "BenchmarkStart/cors", "BenchmarkStart/hello+config", "ms-ready", "at most 1.5"},
+		{"tagger's memory, over the same", "BenchmarkStart/tagger", "BenchmarkStart/hello+config", "MB-peak", "no aim"},
+		{"tagger's binary, over the same", "BenchmarkStart/tagger", "BenchmarkStart/hello+config", "MB-binary", "under 20 MB"},
+	} {
+		value, floor := results[c.bench+" "+c.unit], results[c.floor+" "+c.unit]
+		if value == 0 || floor == 0 {
+			return fmt.Errorf("comparing %s with %s: no %s measured", c.bench, c.floor, c.unit)
+		}
+		fmt.Fprintf(w, "%-57s %6.2f ×  (%.5g over %.5g %s; aim: %s)\n", c.what, value/floor, value, floor, c.unit, c.aim)
+	}
+	return nil
+}
+
+// measure runs benchmarks and adds what they report, by name and unit.
+func measure(args []string, results map[string]float64) error {
+	cmd := exec.Command("go", append([]string{"test", "-run", "^$"}, args...)...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("running the benchmarks of %s: %w\n%s", args[0], err, out)
+	}
+	name := regexp.MustCompile(`^(Benchmark\S+?)(-\d+)?\s+\d+\s+(.*)$`)
+	for s := bufio.NewScanner(strings.NewReader(string(out))); s.Scan(); {
+		m := name.FindStringSubmatch(s.Text())
+		if m == nil {
+			continue
+		}
+		fields := strings.Fields(m[3])
+		for i := 0; i+1 < len(fields); i += 2 {
+			v, err := strconv.ParseFloat(fields[i], 64)
+			if err != nil {
+				return fmt.Errorf("reading %q: %w", s.Text(), err)
+			}
+			results[m[1]+" "+fields[i+1]] = v
+		}
+	}
+	return nil
+}
