@@ -20,15 +20,16 @@ var anyone = apply.CORSRule{
 // TestCORS: rules are put where there are none, and never a second time.
 func TestCORS(t *testing.T) {
 	t.Parallel()
-	send(t, "s3", http.MethodPut, "/cors-new", nil, "")
-	send(t, "s3", http.MethodPut, "/cors-old", nil, "")
-	send(t, "s3", http.MethodPut, "/cors-old?cors", nil, `<CORSConfiguration><CORSRule><AllowedMethod>PUT</AllowedMethod><AllowedOrigin>https://a.example</AllowedOrigin></CORSRule></CORSConfiguration>`)
+	fresh, old := unique("cors-new"), unique("cors-old")
+	send(t, "s3", http.MethodPut, "/"+fresh, nil, "")
+	send(t, "s3", http.MethodPut, "/"+old, nil, "")
+	send(t, "s3", http.MethodPut, "/"+old+"?cors", nil, `<CORSConfiguration><CORSRule><AllowedMethod>PUT</AllowedMethod><AllowedOrigin>https://a.example</AllowedOrigin></CORSRule></CORSConfiguration>`)
 	var sent calls
 	a := apply.New(server(t).Config(), apply.Options{OnCall: sent.add})
 	other := anyone
 	other.AllowedOrigins = []string{"https://other.example"}
 	got := a.PutCORS(t.Context(), []apply.CORSRequest{
-		corsRequest("cors-new", anyone), corsRequest("cors-old", anyone), corsRequest("cors-missing", anyone), corsRequest("cors-new", other),
+		corsRequest(fresh, anyone), corsRequest(old, anyone), corsRequest("cors-missing", anyone), corsRequest(fresh, other),
 	})
 	want := []apply.CORSOutcome{apply.Put, apply.Kept, apply.CORSRetry, apply.Kept}
 	for i := range want {
@@ -42,16 +43,16 @@ func TestCORS(t *testing.T) {
 	if n := written(sent.take()); n != 1 {
 		t.Errorf("%d writes, want 1", n)
 	}
-	raw := string(send(t, "s3", http.MethodGet, "/cors-new?cors", nil, ""))
+	raw := string(send(t, "s3", http.MethodGet, "/"+fresh+"?cors", nil, ""))
 	for _, v := range []string{"<AllowedMethod>GET</AllowedMethod>", "<AllowedMethod>HEAD</AllowedMethod>", "<AllowedOrigin>*</AllowedOrigin>", "<ExposeHeader>ETag</ExposeHeader>", "<MaxAgeSeconds>3000</MaxAgeSeconds>"} {
 		if !strings.Contains(raw, v) {
 			t.Errorf("the new configuration lacks %s: %s", v, raw)
 		}
 	}
-	if raw := string(send(t, "s3", http.MethodGet, "/cors-old?cors", nil, "")); !strings.Contains(raw, "https://a.example") || strings.Contains(raw, "HEAD") {
+	if raw := string(send(t, "s3", http.MethodGet, "/"+old+"?cors", nil, "")); !strings.Contains(raw, "https://a.example") || strings.Contains(raw, "HEAD") {
 		t.Errorf("the old configuration became %s", raw)
 	}
-	if got := a.PutCORS(t.Context(), []apply.CORSRequest{corsRequest("cors-new", anyone)})[0]; got.Outcome != apply.Kept {
+	if got := a.PutCORS(t.Context(), []apply.CORSRequest{corsRequest(fresh, anyone)})[0]; got.Outcome != apply.Kept {
 		t.Errorf("a second time: %+v", got)
 	}
 }

@@ -83,7 +83,7 @@ func TestEC2Throttle(t *testing.T) {
 		if a.Op == "DescribeTags" {
 			return answer{Status: 200, Body: "<R><tagSet/></R>"}
 		}
-		return refuseEC2(503, "RequestLimitExceeded")
+		return refuseEC2(400, "Throttling")
 	})
 	got := apply.New(e.config(), options()).Tag(t.Context(), []apply.Request{
 		request(arnOf("ec2", "volume/vol-1"), "ec2"), request(arnOf("ec2", "volume/vol-2"), "ec2"),

@@ -15,6 +15,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,9 +29,16 @@ import (
 // moto is the one server of this package's tests, started when the first of
 // them needs it.
 type moto struct {
-	once sync.Once
-	srv  *emulator.Server
-	err  error
+	once  sync.Once
+	srv   *emulator.Server
+	err   error
+	names atomic.Int32
+}
+
+// unique is a name that nothing in the server has yet, of 32 characters at
+// most: load balancers' limit.
+func unique(prefix string) string {
+	return fmt.Sprintf("%.24s-%d", strings.ReplaceAll(prefix, " ", "-"), shared.names.Add(1))
 }
 
 var shared moto
@@ -539,11 +547,7 @@ func TestKinds(t *testing.T) {
 		for _, api := range k.apis {
 			t.Run(k.name+" by "+api, func(t *testing.T) {
 				t.Parallel()
-				name := strings.ReplaceAll("k-"+k.name+"-"+api, " ", "-")
-				if len(name) > 32 { // load balancers' limit
-					name = name[:32]
-				}
-				arn := k.make(t, name)
+				arn := k.make(t, unique("k-"+k.name+"-"+api))
 				if got := k.tags(t, arn); got["owner"] != "x" || len(got) != 1 {
 					t.Fatalf("the new %s %s has the tags %v", k.name, arn, got)
 				}
