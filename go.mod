@@ -67,3 +67,11 @@ require (
 replace quamina.net/go/quamina => github.com/timbray/quamina v1.5.1
 
 tool honnef.co/go/tools/cmd/staticcheck
+
+// npm packages carry Go files, and the environment for the emulator might.
+ignore (
+	./.venv
+	./build
+	./cdk.out
+	./node_modules
+)
