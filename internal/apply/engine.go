@@ -312,10 +312,10 @@ func (a *Applier) read(ctx context.Context, items []*item) {
 // own service, if there is a way to.
 func (it *item) take(f found) {
 	switch {
-	case f.err != nil:
-		it.fail(f.err)
 	case f.silent && (!it.fresh || f.partial) && it.own != nil && it.reader != it.own:
 		it.reader = it.own
+	case f.err != nil:
+		it.fail(f.err)
 	default:
 		it.existing, it.read = f.tags, true
 	}

@@ -195,6 +195,25 @@ func TestSilence(t *testing.T) {
 	}
 }
 
+// TestNoTaggingAPI: an emulator may lack it, and the services' own calls do.
+func TestNoTaggingAPI(t *testing.T) {
+	t.Parallel()
+	e := script(t, func(a asked) answer {
+		switch a.Op {
+		case "GetResources", "TagResources":
+			return answer{Status: 501, Body: map[string]any{"__type": "InternalFailure"}}
+		}
+		return ok
+	})
+	got := apply.New(e.config(), options()).Tag(t.Context(), []apply.Request{request(table(0), "tagging"), request(arnOf("glue", "job/j"), "tagging")})
+	if got[0].Outcome != apply.Tagged || e.count("TagResource") != 1 || e.count("ListTagsOfResource") != 1 {
+		t.Errorf("%+v with %d reads and %d writes", got[0], e.count("ListTagsOfResource"), e.count("TagResource"))
+	}
+	if got[1].Outcome != apply.Retry {
+		t.Errorf("%+v", got[1])
+	}
+}
+
 // TestOwnReadRefused: tags that can't be read are not written over.
 func TestOwnReadRefused(t *testing.T) {
 	t.Parallel()

@@ -283,15 +283,16 @@ func unsupported(err error) bool {
 	return s == http.StatusNotImplemented || s == http.StatusMethodNotAllowed
 }
 
-// askService says whether an entry of FailedResourcesMap may mean that the
-// Resource Groups Tagging API doesn't serve the resource's type
-// (https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_FailureInfo.html).
+// askService says whether an error of the Resource Groups Tagging API may mean
+// that it doesn't serve the resource's type
+// (https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_FailureInfo.html),
+// or, on an emulator, that there is no such API.
 func askService(err error) bool {
 	switch codeOf(err) {
 	case "InternalServiceException", "InvalidParameterException":
 		return true
 	}
-	return false
+	return unsupported(err)
 }
 
 // fateOf is fate with one thing that a code alone can't tell: the tagging API

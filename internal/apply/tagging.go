@@ -57,17 +57,14 @@ func (s taggingStore) read(ctx context.Context, ts []target) []found {
 	// ResourceARNList excludes every paging parameter
 	// (https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html).
 	body, err := s.c.do(ctx, s.call("GetResources", ts[0], map[string]any{"ResourceARNList": arns}))
+	if n := len(ts); n > 1 && codeOf(err) == "InvalidParameterException" {
+		// One ARN that it can't read spoils the call.
+		return append(s.read(ctx, ts[:n/2]), s.read(ctx, ts[n/2:])...)
+	}
 	if err != nil {
-		if codeOf(err) == "InvalidParameterException" {
-			// One ARN that it can't read spoils the call.
-			if n := len(ts); n > 1 {
-				return append(s.read(ctx, ts[:n/2]), s.read(ctx, ts[n/2:])...)
-			}
-			out[0].silent, out[0].partial = true, true
-			return out
-		}
+		unserved := codeOf(err) == "InvalidParameterException" || unsupported(err)
 		for i := range out {
-			out[i].err = err
+			out[i] = found{err: err, silent: unserved, partial: unserved}
 		}
 		return out
 	}
