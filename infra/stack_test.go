@@ -192,7 +192,7 @@ func TestRegionWarning(t *testing.T) {
 func warnings(stack awscdk.Stack) []string {
 	var out []string
 	for _, m := range *assertions.Annotations_FromStack(stack).FindWarning(jsii.String("*"), assertions.Match_AnyValue()) {
-		text, _ := json.Marshal(m.Entry.Data)
+		text, _ := json.Marshal(m)
 		out = append(out, string(text))
 	}
 	return out
