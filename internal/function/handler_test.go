@@ -1,0 +1,164 @@
+package function_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"autotagger/internal/apply"
+	"autotagger/internal/catalogue"
+	"autotagger/internal/function"
+	"autotagger/internal/pipeline"
+	"autotagger/internal/plan"
+	"autotagger/internal/policy"
+)
+
+// scripted answers each resource with the outcome that its name asks for:
+// denied-1 is denied.
+type scripted struct{ deadline time.Time }
+
+func (s *scripted) Tag(ctx context.Context, reqs []apply.Request) []apply.Result {
+	s.deadline, _ = ctx.Deadline()
+	results := make([]apply.Result, len(reqs))
+	for i, r := range reqs {
+		name := r.ARN[strings.LastIndexByte(r.ARN, '/')+1:]
+		outcome, _, _ := strings.Cut(name, "-")
+		results[i] = apply.Result{Outcome: apply.Outcome(outcome)}
+	}
+	return results
+}
+
+func (s *scripted) PutCORS(context.Context, []apply.CORSRequest) []apply.CORSResult { return nil }
+
+func newHandler(t *testing.T, config string) (*function.Handler, *scripted, *bytes.Buffer) {
+	t.Helper()
+	p, err := policy.Parse("test.yaml", []byte(config))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	applier := &scripted{}
+	return &function.Handler{
+		Pipeline: &pipeline.Pipeline{Planner: &plan.Planner{Catalogue: catalogue.Default(), Policy: p}, Applier: applier, Tag: true},
+		Log:      slog.New(slog.NewJSONHandler(&out, nil)),
+		Metrics:  function.NewMetrics(&out, "tagger", time.Now),
+		Now:      time.Now,
+	}, applier, &out
+}
+
+func handle(t *testing.T, ctx context.Context, h *function.Handler, bodies ...string) []string {
+	t.Helper()
+	var in events.SQSEvent
+	if err := json.Unmarshal(batch(t, bodies...), &in); err != nil {
+		t.Fatal(err)
+	}
+	response, err := h.Handle(ctx, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	for _, item := range response.BatchItemFailures {
+		left = append(left, item.ItemIdentifier)
+	}
+	return left
+}
+
+// TestHandleAcknowledges: what was done, or skipped on purpose, is
+// acknowledged; all else is left in the queue.
+func TestHandleAcknowledges(t *testing.T) {
+	t.Parallel()
+	h, _, out := newHandler(t, "")
+	outcomes := []string{"tagged", "unchanged", "skipped", "retry", "denied", "failed"}
+	var bodies []string
+	for _, o := range outcomes {
+		bodies = append(bodies, table(o+"-1"))
+	}
+	bodies = append(bodies, strings.Replace(table("x"), "CreateTable", "DeleteTable", 1), "not an event")
+	if left, want := handle(t, t.Context(), h, bodies...), []string{"m3", "m4", "m5", "m7"}; !slices.Equal(left, want) {
+		t.Errorf("left in the queue are %v, want %v\n%s", left, want, out)
+	}
+	for _, want := range []string{`"settled":false`, `"outcome":"not-a-create"`, `"outcome":"malformed"`, `"Outcome":"denied"`} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the log has no %s\n%s", want, out)
+		}
+	}
+}
+
+func TestHandleObserves(t *testing.T) {
+	t.Parallel()
+	h, applier, out := newHandler(t, "mode: observe\n")
+	if left := handle(t, t.Context(), h, table("denied-1")); left != nil || !strings.Contains(out.String(), `"outcome":"would-tag"`) {
+		t.Errorf("left in the queue is %v\n%s", left, out)
+	}
+	if !applier.deadline.IsZero() {
+		t.Error("something was applied")
+	}
+}
+
+// TestHandleLeavesTime: the work ends before the invocation does.
+func TestHandleLeavesTime(t *testing.T) {
+	t.Parallel()
+	h, applier, _ := newHandler(t, "")
+	deadline := time.Now().Add(time.Minute)
+	ctx, cancel := context.WithDeadline(t.Context(), deadline)
+	defer cancel()
+	handle(t, ctx, h, table("tagged-1"))
+	if left := deadline.Sub(applier.deadline); left < time.Second || left > 5*time.Second {
+		t.Errorf("%v are left to report", left)
+	}
+}
+
+// TestMetricsAreDivided: a line has a hundred values at most.
+func TestMetricsAreDivided(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	m := function.NewMetrics(&out, "tagger", time.Now)
+	for i := range 250 {
+		m.Observe("TagLatency", "Seconds", float64(i))
+		m.Count("Events", 2)
+	}
+	m.Flush()
+	m.Flush() // nothing is left
+	values, events, lines := 0, 0.0, 0
+	for line := range strings.Lines(out.String()) {
+		var entry struct {
+			TagLatency []float64
+			Events     float64
+			AWS        struct {
+				CloudWatchMetrics []struct {
+					Namespace  string
+					Dimensions [][]string
+					Metrics    []struct{ Name, Unit string }
+				}
+			} `json:"_aws"`
+		}
+		if err := json.Unmarshal([]byte(line), &entry); err != nil {
+			t.Fatal(err)
+		}
+		if len(entry.TagLatency) > 100 {
+			t.Errorf("a line has %d values", len(entry.TagLatency))
+		}
+		definition := entry.AWS.CloudWatchMetrics[0]
+		if definition.Namespace != function.Namespace || !slices.Equal(definition.Dimensions[0], []string{"Function"}) {
+			t.Errorf("defined as %+v", definition)
+		}
+		for _, d := range definition.Metrics {
+			if want := map[string]string{"TagLatency": "Seconds", "Events": "Count"}[d.Name]; d.Unit != want {
+				t.Errorf("%s has the unit %q, want %q", d.Name, d.Unit, want)
+			}
+		}
+		values += len(entry.TagLatency)
+		events += entry.Events
+		lines++
+	}
+	if values != 250 || events != 500 || lines != 3 {
+		t.Errorf("%d values and %v events in %d lines", values, events, lines)
+	}
+}
