@@ -21,9 +21,20 @@
 // A store knows how one system reads and writes tags; Request.API names it.
 // Most resources go through the Resource Groups Tagging API (tagging.go). S3
 // buckets (s3.go), IAM (iam.go), KMS keys (kms.go) and EC2 (ec2.go) have tag
-// calls with rules of their own. Any other service is a row in a table (own.go)
-// read by one small signed caller (caller.go), so that the Lambda links five
-// service clients rather than fifty.
+// calls with rules of their own. Any other service is a row in a table (own.go).
+// All but S3's bucket calls are sent by one small signed caller (caller.go), so
+// that the Lambda links one service client rather than fifty.
+//
+// The tagging API doesn't serve every type of resource, and doesn't say so
+// plainly. What it refuses goes through the service's own calls, read first,
+// where the table has a row for it.
+//
+// # What can't be promised
+//
+// No tag API of AWS has a conditional write: a tag that someone else sets
+// between the read and the write of the same key is overwritten. Where a whole
+// set has to be replaced (S3 without TagResource), the same holds for all keys;
+// see merge in s3.go for what is done about it.
 //
 // # What becomes of an error
 //
