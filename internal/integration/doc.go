@@ -1,0 +1,11 @@
+// Package integration holds what the tests of the whole program share: an
+// account in the emulator, the kinds of resources that can be created there,
+// and a run of the functions with nothing but their own permissions.
+//
+// Resources are created and their tags read back with plain HTTP, through
+// their own services' APIs, so that a mistake in the program can't hide in its
+// own mirror.
+//
+// One more kind is one more entry of [Kinds]: how to create one, and what its
+// event has to say. The event's form is that of the project's samples.
+package integration
