@@ -111,6 +111,7 @@ func TestReadForms(t *testing.T) {
 		"another event":            {`{"detail-type":"EC2 Instance State-change Notification","source":"aws.ec2","detail":{}}`, "[not-cloudtrail]"},
 		"deep nesting":             {strings.Repeat("[", 1<<20), "[malformed]"},
 		"deep nesting of a record": {`{"eventSource":"s3.amazonaws.com","eventName":"X","eventID":"a","requestParameters":` + strings.Repeat(`{"a":`, 9000) + "1" + strings.Repeat("}", 9000) + "}", "a"},
+		"five megabytes":           {`{"eventSource":"s3.amazonaws.com","eventName":"X","eventID":"a","requestParameters":{"x":"` + strings.Repeat("y", 5<<20) + `"}}`, "a"},
 		"wrong types everywhere":   {`{"eventID":1,"eventSource":"s3.amazonaws.com","eventName":"X","eventTime":[],"awsRegion":{},"userIdentity":"me","errorCode":7,"readOnly":"maybe","requestParameters":[1],"responseElements":true}`, "1"},
 		"null everywhere":          {`{"eventID":null,"eventSource":"s3.amazonaws.com","eventName":"X","eventTime":null,"awsRegion":null,"userIdentity":null,"errorCode":null,"readOnly":null,"requestParameters":null,"responseElements":null}`, ""},
 	} {
