@@ -186,7 +186,7 @@ func TestSignatures(t *testing.T) {
 // TestActions: what a policy must allow is told for every row.
 func TestActions(t *testing.T) {
 	t.Parallel()
-	if n := apply.Rows(); n != 22 {
+	if n := apply.Rows(); n != 24 {
 		t.Errorf("%d rows", n)
 	}
 	for _, c := range []struct{ api, arn, want string }{
@@ -195,6 +195,7 @@ func TestActions(t *testing.T) {
 		{"ec2", arnOf("ec2", "volume/vol-1"), "[ec2:CreateTags ec2:DescribeTags]"},
 		{"tagging", arnOf("dynamodb", "table/t"), "[dynamodb:ListTagsOfResource dynamodb:TagResource tag:GetResources tag:TagResources]"},
 		{"tagging", arnOf("glue", "job/j"), "[tag:GetResources tag:TagResources]"},
+		{"tagging", arnOf("autoscaling", "autoScalingGroup:u:autoScalingGroupName/g"), "[autoscaling:CreateOrUpdateTags autoscaling:DescribeTags tag:GetResources tag:TagResources]"},
 		{"sqs", arnOf("sqs", "q"), "[sqs:ListQueueTags sqs:TagQueue]"},
 		{"kms", arnOf("kms", "key/k"), "[kms:DescribeKey kms:ListResourceTags kms:TagResource]"},
 		{"iam", "arn:aws:iam::1:role/r", "[iam:ListRoleTags iam:TagRole]"},

@@ -58,6 +58,7 @@ type Applier struct {
 	tagging *system
 	bucket  *system
 	ec2     *system
+	groups  *system
 }
 
 // New returns an Applier that calls AWS with cfg. It calls nothing itself, and
@@ -93,6 +94,10 @@ func New(cfg aws.Config, o Options) *Applier {
 			name: "ec2", store: ec2Store{c: c, service: ec2Service()},
 			reads: ec2Reads, writes: ec2Writes,
 		},
+		groups: &system{
+			name: "autoscaling", store: autoscalingStore{c: c, service: autoscalingService()},
+			reads: 1, writes: 1,
+		},
 	}
 }
 
@@ -107,6 +112,8 @@ func (a *Applier) serving(arn string) *system {
 		return a.bucket
 	case "ec2":
 		return a.ec2
+	case "autoscaling":
+		return a.groups
 	}
 	row := ownOf(a.rows, arn)
 	if row == nil {

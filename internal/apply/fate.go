@@ -118,7 +118,8 @@ func exactFate(code string) (Outcome, bool) {
 		// The wrong moment.
 		"ConcurrentModification", "ConcurrentModificationException",
 		"ConcurrentAccess", "ConcurrentAccessException", "OperationAborted",
-		"OptimisticLockException", "StaleTag", "StaleTagException", "ResourceInUseException",
+		"OptimisticLockException", "StaleTag", "StaleTagException", "ResourceInUseException", "ResourceContention",
+		"ResourceContentionFault", "ResourceInUse", "ResourceInUseFault",
 		"KMSInvalidStateException", "DependencyViolation",
 		"AWS.SimpleQueueService.QueueDeletedRecently",
 		// A classic load balancer is called an access point on the wire.

@@ -35,7 +35,7 @@ func TestFate(t *testing.T) {
 			"DBClusterNotFoundFault", "RepositoryNotFoundException", "ClusterNotFoundException", "LoadBalancerNotFound", "AccessPointNotFound",
 			"InvalidDBInstanceState", "InvalidDBClusterStateFault", "KMSInvalidStateException", "IncorrectState", "IncorrectInstanceState",
 			"ConcurrentModification", "ConcurrentModificationException", "ConcurrentAccess", "OperationAborted", "ResourceInUseException",
-			"ResourceConflictException", "ConflictException", "InvalidClusterStateFault", "ExpiredToken", "ExpiredTokenException", "RequestExpired",
+			"ResourceContention", "ResourceConflictException", "ConflictException", "InvalidClusterStateFault", "ExpiredToken", "ExpiredTokenException", "RequestExpired",
 			"com.amazonaws.kms#NotFoundException", "ThrottlingException:http://internal.amazon.com/coral/com.amazon.coral.availability/",
 		},
 		apply.Denied: {

@@ -496,6 +496,32 @@ func kinds() []kind {
 				return xmlTags(t, sendQuery(t, "elasticloadbalancing", "2012-06-01", "DescribeTags", "LoadBalancerNames.member.1", arn[strings.LastIndex(arn, "/")+1:]))
 			},
 		},
+		{
+			name: "auto scaling group", apis: []string{"autoscaling", "tagging"},
+			make: func(t *testing.T, name string) string {
+				const v = "2011-01-01"
+				sendQuery(t, "autoscaling", v, "CreateLaunchConfiguration", "LaunchConfigurationName", name, "ImageId", "ami-12c6146b", "InstanceType", "t3.micro")
+				sendQuery(t, "autoscaling", v, "CreateAutoScalingGroup", "AutoScalingGroupName", name, "LaunchConfigurationName", name,
+					"MinSize", "0", "MaxSize", "0", "AvailabilityZones.member.1", region+"a", "Tags.member.1.Key", "owner", "Tags.member.1.Value", "x",
+					"Tags.member.1.ResourceId", name, "Tags.member.1.ResourceType", "auto-scaling-group", "Tags.member.1.PropagateAtLaunch", "true")
+				return element(t, sendQuery(t, "autoscaling", v, "DescribeAutoScalingGroups", "AutoScalingGroupNames.member.1", name), "AutoScalingGroupARN")
+			},
+			tags: func(t *testing.T, arn string) map[string]string {
+				return xmlTags(t, sendQuery(t, "autoscaling", "2011-01-01", "DescribeTags", "Filters.member.1.Name", "auto-scaling-group",
+					"Filters.member.1.Values.member.1", arn[strings.LastIndex(arn, "/")+1:]))
+			},
+		},
+		{
+			name: "dax", apis: []string{"dax", "tagging"},
+			make: func(t *testing.T, name string) string {
+				return dig(sendJSON(t, "dax", "AmazonDAXV3.CreateCluster", object{
+					"ClusterName": name, "NodeType": "dax.t3.small", "ReplicationFactor": 1, "IamRoleArn": "arn:aws:iam::" + account + ":role/dax", "Tags": pairX,
+				}), "Cluster", "ClusterArn")
+			},
+			tags: func(t *testing.T, arn string) map[string]string {
+				return listTags(t, sendJSON(t, "dax", "AmazonDAXV3.ListTags", object{"ResourceName": arn})["Tags"])
+			},
+		},
 		jsonKind("secretsmanager", "secretsmanager.", "CreateSecret", func(n string) object {
 			return object{"Name": n, "SecretString": "s", "ClientRequestToken": strings.Repeat("t", 32), "Tags": pairX}
 		}, func(o object) string { return dig(o, "ARN") }, "DescribeSecret", "SecretId", "Tags"),

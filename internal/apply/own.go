@@ -91,6 +91,18 @@ func ownRows() map[string]*own {
 			tag:     "TagResource", list: "ListTagsForResource", field: "resourceArn", tags: "tags", pair: "key value",
 		},
 
+		// Neither DAX nor Storage Gateway is served by the tagging API.
+		"dax": {
+			service: service{id: "DAX", host: "dax", signing: "dax", protocol: awsJSON11, version: "AmazonDAXV3"},
+			tag:     "TagResource", list: "ListTags", field: "ResourceName", tags: "Tags", pair: "Key Value",
+			next: "NextToken", marker: "NextToken",
+		},
+		"storagegateway": {
+			service: service{id: "Storage Gateway", host: "storagegateway", signing: "storagegateway", protocol: awsJSON11, version: "StorageGateway_20130630"},
+			tag:     "AddTagsToResource", list: "ListTagsForResource", field: "ResourceARN", tags: "Tags", pair: "Key Value",
+			next: "Marker", marker: "Marker",
+		},
+
 		"kms": {
 			service: service{id: "KMS", host: "kms", signing: "kms", protocol: awsJSON11, version: "TrentService"},
 			tag:     "TagResource", list: "ListResourceTags", field: "KeyId", tags: "Tags", pair: "TagKey TagValue",
@@ -143,6 +155,8 @@ func Actions(api, arn string) []string {
 		out = []string{"s3:GetBucketTagging", "s3:PutBucketTagging", "s3:TagResource"}
 	case parts[2] == "ec2":
 		out = []string{"ec2:CreateTags", "ec2:DescribeTags"}
+	case parts[2] == "autoscaling":
+		out = []string{"autoscaling:CreateOrUpdateTags", "autoscaling:DescribeTags"}
 	default:
 		if row := ownOf(ownRows(), arn); row != nil {
 			out = []string{row.signing + ":" + row.list, row.signing + ":" + row.tag}
