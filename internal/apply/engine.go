@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -47,6 +48,9 @@ type system struct {
 	store         store
 	reads, writes int
 	fold          bool // tag keys differ in more than case
+	// check is what the store's calls would say to a resource before any is
+	// made: a skip, a bad, or nil. May be nil itself.
+	check func(target) error
 }
 
 // Applier writes tags and CORS rules. It is safe for concurrent use.
@@ -89,14 +93,17 @@ func New(cfg aws.Config, o Options) *Applier {
 			name:  "s3",
 			store: s3Store{clients: clients, c: c, control: s3ControlService(), replace: o.Replace},
 			reads: 1, writes: 1,
+			check: func(t target) error { _, err := bucketOf(t.arn); return err },
 		},
 		ec2: &system{
 			name: "ec2", store: ec2Store{c: c, service: ec2Service()},
 			reads: ec2Reads, writes: ec2Writes,
+			check: func(t target) error { _, err := ec2ID(t); return err },
 		},
 		groups: &system{
 			name: "autoscaling", store: autoscalingStore{c: c, service: autoscalingService()},
 			reads: 1, writes: 1,
+			check: func(t target) error { _, err := groupName(t); return err },
 		},
 	}
 }
@@ -124,7 +131,11 @@ func (a *Applier) serving(arn string) *system {
 	if parts[2] == "kms" {
 		s = kmsStore{ownStore{c: a.c, row: row}}
 	}
-	return &system{name: row.id + " " + row.tag, store: s, reads: batch, writes: batch, fold: row.fold}
+	sys := &system{name: row.id + " " + row.tag, store: s, reads: batch, writes: batch, fold: row.fold}
+	if row.name != nil {
+		sys.check = func(t target) error { _, err := row.name(a.c, t); return err }
+	}
+	return sys
 }
 
 // item is one resource of a batch, with every request for it.
@@ -228,6 +239,16 @@ func (a *Applier) route(it *item, api string) {
 		return
 	case "tagging":
 		it.reader, it.writer, it.own = a.tagging, a.tagging, a.serving(it.arn)
+		if it.own == nil || it.own.check == nil {
+			return
+		}
+		var b bad
+		switch err := it.own.check(it.target); {
+		case errors.As(err, &b):
+			it.own = nil // an access point among buckets: the tagging API's alone
+		case err != nil:
+			it.fail(err)
+		}
 	default:
 		it.reader = a.serving(it.arn)
 		it.writer = it.reader

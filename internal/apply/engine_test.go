@@ -473,6 +473,33 @@ func TestDeadlineOnTheWay(t *testing.T) {
 	}
 }
 
+// TestOwnCallsDoNotFit: a service's own calls serve some of its types only, and
+// leave some alone whatever the API.
+func TestOwnCallsDoNotFit(t *testing.T) {
+	t.Parallel()
+	e := script(t, func(a asked) answer {
+		if a.Op == "GetResources" {
+			return mapping(nil)
+		}
+		return failures(nil)
+	})
+	a := apply.New(e.config(), options())
+	for arn, want := range map[string]apply.Result{
+		arnOf("s3", "accesspoint/x"):                                            {Outcome: apply.Tagged},
+		arnOf("ec2", "key-pair/name"):                                           {Outcome: apply.Tagged},
+		arnOf("s3express", "bucket/b--use1-az4--x-s3"):                          {Outcome: apply.Skipped, Why: apply.WhyDirectoryBucket},
+		"arn:aws:iam::aws:policy/ReadOnlyAccess":                                {Outcome: apply.Skipped, Why: apply.WhyManaged},
+		arnOf("kms", "alias/aws/ebs"):                                           {Outcome: apply.Skipped, Why: apply.WhyManagedKey},
+		arnOf("autoscaling", "launchConfiguration:u:launchConfigurationName/x"): {Outcome: apply.Tagged},
+	} {
+		r := request(arn, "tagging")
+		r.Upsert = true
+		if got := a.Tag(t.Context(), []apply.Request{r})[0]; got.Outcome != want.Outcome || got.Why != want.Why {
+			t.Errorf("%s: %+v", arn, got)
+		}
+	}
+}
+
 // TestNoAPI: stacks and what no call serves are never written to.
 func TestNoAPI(t *testing.T) {
 	t.Parallel()
