@@ -92,8 +92,11 @@ func grants(actions, keys []string) []grant {
 	return all
 }
 
-// condition restricts the tag keys of a request. A request without tags would
-// pass ForAllValues, so that it is asked for one.
+// condition restricts the tag keys of a request. A request that names no keys
+// passes ForAllValues, and that is meant: one without tags does nothing, and
+// demanding the key (Null) would forbid the whole call where a service does not
+// fill it in, as CloudWatch Logs' documentation says of TagLogGroup.
+// https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_TagLogGroup.html
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition_examples-multi-valued-context-keys.html
 func (g grant) condition() map[string]any {
 	if g.keys == nil {
@@ -101,7 +104,6 @@ func (g grant) condition() map[string]any {
 	}
 	return map[string]any{
 		"ForAllValues:StringEquals": map[string]any{"aws:TagKeys": g.keys},
-		"Null":                      map[string]any{"aws:TagKeys": "false"},
 	}
 }
 

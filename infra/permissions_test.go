@@ -147,7 +147,6 @@ func TestTaggerPermissions(t *testing.T) {
 	}
 	ownKeys := map[string]map[string]any{
 		"ForAllValues:StringEquals": {"aws:TagKeys": keys},
-		"Null":                      {"aws:TagKeys": "false"},
 	}
 	var got []string
 	for _, s := range divide(t, "Tagger") {
