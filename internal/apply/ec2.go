@@ -28,14 +28,22 @@ type ec2Store struct {
 	service *service
 }
 
-// ec2ID is the id at the end of an ARN. One without it would make CreateTags
-// refuse all ids of a call.
+// ec2ID is the id at the end of an ARN. One that is no id would make CreateTags
+// refuse all ids of a call. Key pairs and placement groups have names in their
+// ARNs where the record gave no id, and CreateTags doesn't take names
+// (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateTags.html).
 func ec2ID(t target) (string, error) {
 	i := strings.LastIndexByte(t.arn, '/')
-	if i < 0 || i == len(t.arn)-1 || !strings.Contains(t.arn[i:], "-") {
+	if i < 0 {
 		return "", bad(WhyBadARN)
 	}
-	return t.arn[i+1:], nil
+	id := t.arn[i+1:]
+	prefix, digits, _ := strings.Cut(id, "-")
+	named := strings.HasSuffix(t.arn[:i], ":key-pair") || strings.HasSuffix(t.arn[:i], ":placement-group")
+	if prefix == "" || digits == "" || named && (prefix != "key" && prefix != "pg" || strings.Trim(digits, "0123456789abcdef") != "") {
+		return "", bad(WhyBadARN)
+	}
+	return id, nil
 }
 
 func (s ec2Store) read(ctx context.Context, ts []target) []found {

@@ -51,7 +51,10 @@ func TestEC2Halves(t *testing.T) {
 	for i := range 300 {
 		reqs = append(reqs, request(arnOf("ec2", fmt.Sprintf("volume/vol-%08d", i)), "ec2"))
 	}
-	reqs = append(reqs, request(arnOf("ec2", "volume/"), "ec2"))
+	for _, noID := range []string{"volume/", "volume/name", "key-pair/laptop", "key-pair/my-laptop", "placement-group/hpc-old"} {
+		reqs = append(reqs, request(arnOf("ec2", noID), "ec2"))
+	}
+	reqs = append(reqs, request(arnOf("ec2", "key-pair/key-0123456789abcdef0"), "ec2"))
 	for i, r := range apply.New(e.config(), options()).Tag(t.Context(), reqs) {
 		want, why := apply.Tagged, ""
 		switch i {
@@ -63,7 +66,7 @@ func TestEC2Halves(t *testing.T) {
 			want, why = apply.Denied, "UnauthorizedOperation"
 		case 299:
 			want, why = apply.Failed, "InvalidID"
-		case 300:
+		case 300, 301, 302, 303, 304:
 			want, why = apply.Failed, apply.WhyBadARN
 		}
 		if r.Outcome != want || r.Why != why {
