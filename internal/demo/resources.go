@@ -283,9 +283,9 @@ func resources(cfg aws.Config) []resource {
 		},
 		{
 			name: "EC2 instance, with its volume and interface", sample: "ec2/RunInstances.json", by: alice,
-			want: state{tags: byAlice},
+			want:   state{tags: byAlice},
 			create: func(ctx context.Context) (map[string]any, error) { return machines.run(ctx, &instance) },
-			look: func(ctx context.Context) (state, error) { return machines.look(ctx, instance) },
+			look:   func(ctx context.Context) (state, error) { return machines.look(ctx, instance) },
 		},
 	}
 }
