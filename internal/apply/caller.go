@@ -124,7 +124,6 @@ func (c *caller) do(ctx context.Context, cl call) ([]byte, error) {
 		}), middleware.After),
 		awsmiddleware.AddClientRequestIDMiddleware(stack),
 		awsmiddleware.AddSDKAgentKey(awsmiddleware.APIMetadata, strings.ReplaceAll(strings.ToLower(cl.service.id), " ", ""))(stack),
-		smithyhttp.AddComputeContentLengthMiddleware(stack),
 		stack.Finalize.Add(retry.NewAttemptMiddleware(c.retryer, smithyhttp.RequestCloner), middleware.After),
 		stack.Finalize.Add(middleware.FinalizeMiddlewareFunc("Signing", func(
 			ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler,
@@ -145,7 +144,7 @@ func (c *caller) do(ctx context.Context, cl call) ([]byte, error) {
 			return nil, fmt.Errorf("building %s:%s: %w", cl.service.signing, cl.op, err)
 		}
 	}
-	out, _, err := middleware.DecorateHandler(smithyhttp.NewClientHandler(c.cfg.HTTPClient), stack).Handle(ctx, cl)
+	out, _, err := middleware.DecorateHandler(smithyhttp.NewClientHandlerWithOptions(c.cfg.HTTPClient), stack).Handle(ctx, cl)
 	if err != nil {
 		return nil, &smithy.OperationError{ServiceID: cl.service.id, OperationName: cl.op, Err: err}
 	}
