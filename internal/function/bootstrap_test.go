@@ -128,12 +128,12 @@ func TestBootstrap(t *testing.T) {
 	if n := tagCalls.Load(); n != 5 {
 		t.Errorf("%d tag calls, want 5", n)
 	}
-	checkLog(t, f.Log(), len(bodies))
-
 	// An invocation by something else than a queue is an error, not a success.
 	if _, err := f.Invoke(ctx, []byte(table("direct"))); err == nil {
 		t.Error("an event without a queue was acknowledged")
 	}
+	f.Stop() // only then the log is whole
+	checkLog(t, f.Log(), len(bodies))
 }
 
 // checkLog looks for a line for each event and for the metrics.
@@ -186,6 +186,7 @@ func TestBootstrapRefusesConfiguration(t *testing.T) {
 	if _, err := f.Invoke(ctx, batch(t, table("x"))); err == nil {
 		t.Error("it answered")
 	}
+	f.Stop()
 	for _, want := range []string{"autotagger.yaml:1", "enfroce", "autotagger.yaml:2", "colour"} {
 		if !strings.Contains(f.Log(), want) {
 			t.Errorf("the log doesn't name %q:\n%s", want, f.Log())

@@ -163,14 +163,15 @@ func (f *Function) PeakMemory() (int64, error) {
 	return kb << 10, nil
 }
 
-// Log returns what the function has written.
+// Log returns what the function has written. What it wrote last may still be on
+// its way until Stop.
 func (f *Function) Log() string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.log.String()
 }
 
-// Stop ends the process.
+// Stop ends the process. It may be called more than once.
 func (f *Function) Stop() {
 	f.cmd.Process.Kill()
 	<-f.exited
