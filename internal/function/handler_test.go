@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"slices"
 	"strings"
@@ -99,6 +100,16 @@ func TestHandleObserves(t *testing.T) {
 	}
 	if !applier.deadline.IsZero() {
 		t.Error("something was applied")
+	}
+}
+
+// TestHandleWantsAQueue: an invocation by something else is an error, not a
+// success.
+func TestHandleWantsAQueue(t *testing.T) {
+	t.Parallel()
+	h, _, _ := newHandler(t, "")
+	if _, err := h.Handle(t.Context(), events.SQSEvent{}); !errors.Is(err, function.ErrNotABatch) {
+		t.Errorf("it ended with %v", err)
 	}
 }
 
