@@ -26,6 +26,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -107,6 +108,9 @@ func launch(ctx context.Context, bin string, o Options) (*Server, error) {
 	cmd := exec.Command("sh", "-c", `"$0" "$@" & pid=$!; cat >/dev/null; kill $pid; wait $pid`,
 		bin, "-H", "127.0.0.1", "-p", strconv.Itoa(port))
 	cmd.Stdout, cmd.Stderr = output, output
+	// moto reads AWS's settings too, and answers 500 where AWS_PROFILE names a
+	// profile that isn't there.
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "AWS_") })
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	// A grandchild that outlives the group must not hold Wait up.
 	cmd.WaitDelay = time.Second
