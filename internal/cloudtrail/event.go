@@ -1,6 +1,7 @@
 package cloudtrail
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,7 +23,7 @@ type Event struct {
 	TimeText string
 	Region   string // awsRegion
 	// Account is the account the call acted in: recipientAccountId, or where an
-	// old record lacks it the caller's.
+	// old record lacks it the envelope's or the caller's.
 	Account string
 
 	Type         string // eventType: AwsApiCall, AwsServiceEvent, …
@@ -149,24 +150,22 @@ func decode(doc gjson.Result) (*Event, error) {
 		return true
 	})
 	if !detailType.Exists() && !detail.Exists() {
-		return record(doc)
+		return record(doc, "")
 	}
 	// Console sign-ins and service events come under detail-types of their own
 	// ("AWS Console Sign In via CloudTrail"), still with a record as detail.
-	if !strings.HasSuffix(detailType.Str, "via CloudTrail") {
+	if !strings.HasSuffix(detailType.Str, "via CloudTrail") || source.Exists() && !strings.HasPrefix(source.Str, "aws.") {
 		return nil, &Error{NotCloudTrail, fmt.Sprintf("an EventBridge event of detail-type %q from %q", clip(detailType.String()), clip(source.String()))}
 	}
 	if !detail.IsObject() {
 		return nil, malformed("the detail of the EventBridge event is %s, not a record", kind(detail))
 	}
-	e, err := record(detail)
-	if err == nil && e.Account == "" {
-		e.Account = account.String()
-	}
-	return e, err
+	return record(detail, text(account))
 }
 
-func record(doc gjson.Result) (*Event, error) {
+// record reads a record. The account is that of the envelope around it, for a
+// record that doesn't name its recipient.
+func record(doc gjson.Result, account string) (*Event, error) {
 	e := &Event{}
 	recipient := ""
 	fields := 0
@@ -177,7 +176,7 @@ func record(doc gjson.Result) (*Event, error) {
 		case "eventid":
 			e.ID = text(v)
 		case "eventsource":
-			e.Source = text(v)
+			e.Source = strings.TrimSuffix(text(v), ".cn")
 		case "eventname":
 			e.Name = text(v)
 		case "eventtime":
@@ -225,10 +224,7 @@ func record(doc gjson.Result) (*Event, error) {
 	if t, err := time.Parse(time.RFC3339, e.TimeText); err == nil {
 		e.Time = t
 	}
-	e.Account = recipient
-	if e.Account == "" {
-		e.Account = e.Identity.AccountID
-	}
+	e.Account = cmp.Or(recipient, account, e.Identity.AccountID)
 	e.DryRun = strings.HasSuffix(e.ErrorCode, "DryRunOperation") || e.Request.Key("dryRun").True()
 	return e, nil
 }
@@ -332,9 +328,6 @@ func flag(v gjson.Result) Flag {
 // amazonaws.com.
 func isSource(s string) bool {
 	labels, ok := strings.CutSuffix(s, ".amazonaws.com")
-	if !ok {
-		labels, ok = strings.CutSuffix(s, ".amazonaws.com.cn")
-	}
 	return ok && labels != "" && only(labels, "-._")
 }
 

@@ -64,16 +64,21 @@ func contents(r io.Reader) ([]byte, error) {
 	return io.ReadAll(z)
 }
 
-// documents yields the JSON documents that stand one behind the other. At one
-// that is broken it yields the fault and goes on at the next line that can
-// begin a document: documents begin in the first column, and the inner lines
-// of a document written over several are indented or close a bracket.
+// documents yields the JSON documents that stand one behind the other: the
+// whole input is one, or each begins in the first column of a line and the
+// inner lines of one written over several are indented or close a bracket.
+// At one that is broken it yields the fault and goes on at the next.
 func documents(data []byte) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
+		if json.Valid(data) {
+			yield(data, nil)
+			return
+		}
 		for rest := bytes.TrimLeft(data, " \t\r\n"); len(rest) > 0; rest = bytes.TrimLeft(rest, " \t\r\n") {
-			doc, size, err := first(rest)
+			part := rest[:nextStart(rest)]
+			doc, size, err := first(part)
 			if err != nil {
-				size = resync(rest)
+				size = len(part)
 				if !yield(nil, malformed("no valid JSON at byte %d: %v", len(data)-len(rest)+errorOffset(err), err)) {
 					return
 				}
@@ -87,13 +92,8 @@ func documents(data []byte) iter.Seq2[[]byte, error] {
 
 // first returns the document that data begins with, and its size.
 func first(data []byte) (doc []byte, size int, err error) {
-	// Nearly always the document is the whole input or one whole line.
-	line := data
-	if i := bytes.IndexByte(data, '\n'); i >= 0 {
-		line = data[:i]
-	}
-	if json.Valid(line) {
-		return line, len(line), nil
+	if json.Valid(data) {
+		return data, len(data), nil
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	var raw json.RawMessage
@@ -103,7 +103,8 @@ func first(data []byte) (doc []byte, size int, err error) {
 	return raw, int(dec.InputOffset()), nil
 }
 
-func resync(data []byte) int {
+// nextStart returns where the next document may begin, at least.
+func nextStart(data []byte) int {
 	for i, c := range data {
 		if c == '\n' && i+1 < len(data) && bytes.IndexByte([]byte(" \t\r\n}]"), data[i+1]) < 0 {
 			return i + 1

@@ -209,6 +209,8 @@ func TestValueElements(t *testing.T) {
 		`[{"tag":1,"content":"a"},"b",3,true]`: "a b 3 true",
 		`{"items":{"item":["a"]}}`:             "a",
 		`{"items":""}`:                         "",
+		`{"item":["a"],"tag":1,"xmlns":"x"}`:   "a",
+		`{"item":"a","other":"b"}`:             "",
 	} {
 		var got []string
 		for _, v := range cloudtrail.ParseValue(in).Elements() {

@@ -28,6 +28,11 @@ func value(r gjson.Result) Value {
 // Exists reports whether there is a value other than null.
 func (v Value) Exists() bool { return v.r.Type != gjson.Null }
 
+// IsText reports whether the value is a string, or EC2's wrapper of one.
+func (v Value) IsText() bool {
+	return v.r.Type == gjson.String || v.r.IsObject() && v.Key("content").r.Type == gjson.String
+}
+
 // IsObject reports whether the value is an object.
 func (v Value) IsObject() bool { return v.r.IsObject() }
 
@@ -84,20 +89,24 @@ func (v Value) Elements() []Value {
 		})
 		return all
 	case v.r.IsObject():
-		inner, members := Value{}, 0
+		// A wrapper has no other member, but for the number and the namespace
+		// that come from the XML: a tag may be called "item" too.
+		inner, wraps, members := Value{}, false, 0
 		v.each(func(key string, val gjson.Result) bool {
-			members++
 			switch key {
+			case "tag", "xmlns":
+				return true
 			case "items", "item", "member":
-				inner = Value{val}
+				inner, wraps = Value{val}, true
 			}
+			members++
 			return true
 		})
-		if members == 0 {
-			return nil
-		}
-		if inner.Exists() {
+		if wraps && members == 1 {
 			return inner.Elements()
+		}
+		if v.r.Raw == "{}" {
+			return nil
 		}
 	}
 	return []Value{v}

@@ -186,7 +186,8 @@ func TestParseForms(t *testing.T) {
 	}
 }
 
-// Files built to cost far more to read than they weigh.
+// Files built to cost far more to read than they weigh: that reading them ends
+// is what is tested, within the time that go test gives.
 func TestParseIsBounded(t *testing.T) {
 	t.Parallel()
 	var laughs strings.Builder
@@ -204,14 +205,8 @@ func TestParseIsBounded(t *testing.T) {
 	}
 	files["deep"] = deep.String()
 	for name, data := range files {
-		start := time.Now()
 		if _, err := policy.Parse("bomb.yaml", []byte(data)); err == nil && strings.Trim(data, "# \n-\t") != "" {
 			t.Errorf("%q: read without a fault", name)
-		}
-		// The worst takes a few tenths of a second alone; the bound leaves room
-		// for the race detector and a busy machine.
-		if took := time.Since(start); took > 10*time.Second {
-			t.Errorf("%q: took %v", name, took)
 		}
 	}
 }

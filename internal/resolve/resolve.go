@@ -39,7 +39,9 @@ type Resource struct {
 	Region      string // likewise
 	Permissions []string
 	Requested   map[string]string // tags that the create request set
-	Upsert      bool
+	// Upsert says that the resource may have tags beside those: the call may
+	// answer with one that exists, or the record doesn't tell its tags.
+	Upsert bool
 }
 
 // Name returns what the resource is called within its account: what follows
@@ -132,22 +134,22 @@ func (r record) locate(found []Resource, res *catalogue.Resource) []Resource {
 			region = resourceRegion(v[0])
 		}
 	}
-	var requested map[string]string
 	for _, l := range res.From {
-		arns := r.arns(res.ARN, l, region)
+		arns, certain := r.arns(res.ARN, l, region)
+		if !certain {
+			return found
+		}
 		if len(arns) == 0 {
 			continue
 		}
-		if !res.Tags.IsZero() {
-			requested = r.tags(res.Tags, res.TagsFor)
-		}
+		requested, told := r.requested(res)
 		for _, arn := range arns {
 			if slices.ContainsFunc(found, func(f Resource) bool { return f.ARN == arn }) {
 				continue
 			}
 			parts := strings.SplitN(arn, ":", 6)
 			found = append(found, Resource{
-				ARN: arn, Type: res.Type, API: res.API, Permissions: res.Permissions, Requested: requested, Upsert: res.Upsert,
+				ARN: arn, Type: res.Type, API: res.API, Permissions: res.Permissions, Requested: requested, Upsert: res.Upsert || !told,
 				Account: cmp.Or(parts[4], r.Account), Region: cmp.Or(parts[3], region),
 			})
 		}
@@ -171,23 +173,36 @@ func (r record) holds(conditions []catalogue.Condition) bool {
 }
 
 // arns returns the ARNs that a locator yields, those only that fit the type's
-// template.
-func (r record) arns(t catalogue.Template, l catalogue.Locator, region string) []string {
+// template. It isn't certain of them where the record has an ARN that doesn't
+// fit: then what a later locator would yield is something else's name.
+func (r record) arns(t catalogue.Template, l catalogue.Locator, region string) (arns []string, certain bool) {
 	columns := make([][]string, len(l))
-	rows := 1
+	rows := -1 // of the lists; there is none yet
 	for i, a := range l {
 		columns[i] = r.values(a.Path)
-		switch n := len(columns[i]); {
-		case n == 0 || n > 1 && rows > 1 && n != rows:
-			return nil
-		case n > 1:
+		if !slices.ContainsFunc(a.Path.Steps, func(s catalogue.Step) bool { return s.List }) {
+			if len(columns[i]) == 0 {
+				return nil, true
+			}
+			continue
+		}
+		// Lists go side by side. Where a member lacks in one of them, which
+		// belongs to which isn't known.
+		if n := len(columns[i]); rows < 0 || n == rows {
 			rows = n
+		} else {
+			return nil, true
 		}
 	}
-	var arns []string
+	if rows < 0 {
+		rows = 1
+	}
 	for row := range rows {
 		at := func(i int) string { return columns[i][min(row, len(columns[i])-1)] }
 		arn, ok := direct(l, at)
+		if ok && !t.Fits(arn) {
+			return nil, false
+		}
 		if !ok {
 			arn, ok = t.Expand(func(name string) string {
 				switch name {
@@ -210,7 +225,7 @@ func (r record) arns(t catalogue.Template, l catalogue.Locator, region string) [
 			arns = append(arns, arn)
 		}
 	}
-	return arns
+	return arns, true
 }
 
 // direct returns the ARN that a locator's id is, where it is one.
@@ -238,11 +253,16 @@ func identifier(function, v string) string {
 	return v
 }
 
-// values returns the texts at a path.
+// values returns the identifiers at a path: texts, and whole numbers. What is of
+// another type is "".
 func (r record) values(p catalogue.Path) []string {
 	var texts []string
 	for _, v := range r.walk(p) {
-		texts = append(texts, v.Text())
+		text := v.Text()
+		if !v.IsText() && strings.Trim(text, "0123456789") != "" {
+			text = ""
+		}
+		texts = append(texts, text)
 	}
 	return texts
 }
@@ -302,7 +322,7 @@ func cutPrefixFold(s, prefix string) (string, bool) {
 // bracket or a wildcard in it.
 func usable(s string) bool {
 	switch s {
-	case "", "null", "...", "HIDDEN_DUE_TO_SECURITY_REASONS":
+	case "", "null", "-", "--", "...", "HIDDEN_DUE_TO_SECURITY_REASONS":
 		return false
 	}
 	for _, c := range s {

@@ -8,6 +8,24 @@ import (
 	"autotagger/internal/cloudtrail"
 )
 
+// requested returns the tags of the create request, and whether the record
+// tells them: parameters that are too long are left out of it whole, and tags
+// may be redacted.
+func (r record) requested(res *catalogue.Resource) (tags map[string]string, told bool) {
+	if res.Tags.IsZero() {
+		return nil, true
+	}
+	if !r.Request.Exists() {
+		return nil, false
+	}
+	for _, v := range r.walk(res.Tags) {
+		if v.IsText() && v.Text() != "" {
+			return nil, false
+		}
+	}
+	return r.tags(res.Tags, res.TagsFor), true
+}
+
 // tags reads the tags of a create request. With a kind they are those of EC2's
 // tag specification for that kind of resource.
 func (r record) tags(p catalogue.Path, kind string) map[string]string {
@@ -41,16 +59,8 @@ func (r record) tags(p catalogue.Path, kind string) map[string]string {
 // {"Tag":…}, or an object of keys.
 func readTags(into map[string]string, v cloudtrail.Value) {
 	for _, member := range v.Elements() {
-		key := member.Key("key")
-		if !key.Exists() {
-			key = member.Key("tagKey")
-		}
-		if key.Exists() {
-			value := member.Key("value")
-			if !value.Exists() {
-				value = member.Key("tagValue")
-			}
-			into[key.Text()] = value.Text()
+		if key, value, ok := pair(member); ok {
+			into[key] = value
 			continue
 		}
 		if inner := member.Key("Tag"); inner.IsObject() || inner.IsArray() {
@@ -59,4 +69,24 @@ func readTags(into map[string]string, v cloudtrail.Value) {
 		}
 		member.Each(func(key string, value cloudtrail.Value) { into[key] = value.Text() })
 	}
+}
+
+// pair reads a tag that is an object of its key and value. An object with any
+// other member is one whose members are the tags, even if one is called "key".
+func pair(v cloudtrail.Value) (key, value string, ok bool) {
+	ok = true
+	named := false
+	v.Each(func(name string, member cloudtrail.Value) {
+		switch strings.ToLower(name) {
+		case "key", "tagkey":
+			key, named = member.Text(), true
+		case "value", "tagvalue":
+			value = member.Text()
+		case "tag": // EC2 numbers the members of its lists so
+			ok = ok && !member.IsObject() && !member.IsArray()
+		default:
+			ok = false
+		}
+	})
+	return key, value, ok && named
 }
