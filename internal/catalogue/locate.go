@@ -8,7 +8,8 @@ import (
 // Path is the way to a value in a record: "response.instancesSet[].instanceId".
 // It begins with request (requestParameters) or response (responseElements).
 // Names match without case. Behind a name, [] goes through the members of a
-// list, in whichever form the list was logged.
+// list, in whichever form the list was logged, and [name.name!=text] through
+// those whose value there is not the text.
 type Path struct {
 	Root  string // "request" or "response"
 	Steps []Step
@@ -18,6 +19,9 @@ type Path struct {
 type Step struct {
 	Name string
 	List bool // go through the members
+	// Unless leaves out the members that have the text Is at this place.
+	Unless []string
+	Is     string
 }
 
 // IsZero reports whether there is no path.
@@ -28,7 +32,10 @@ func (p Path) String() string {
 	b.WriteString(p.Root)
 	for _, s := range p.Steps {
 		b.WriteString("." + s.Name)
-		if s.List {
+		switch {
+		case s.Unless != nil:
+			b.WriteString("[" + strings.Join(s.Unless, ".") + "!=" + s.Is + "]")
+		case s.List:
 			b.WriteString("[]")
 		}
 	}
@@ -36,20 +43,33 @@ func (p Path) String() string {
 }
 
 func parsePath(s string) (Path, error) {
-	names := strings.Split(s, ".")
-	p := Path{Root: names[0]}
+	root, rest, _ := strings.Cut(s, ".")
+	p := Path{Root: root}
 	if p.Root != "request" && p.Root != "response" {
 		return Path{}, fmt.Errorf("path %q begins with neither request nor response", s)
 	}
-	for _, name := range names[1:] {
-		name, list := strings.CutSuffix(name, "[]")
-		if name == "" || strings.ContainsAny(name, "[](){}|= ") {
-			return Path{}, fmt.Errorf("path %q has the name %q", s, name)
+	for more := true; more; {
+		var step Step
+		end := strings.IndexAny(rest, ".[")
+		if end >= 0 && rest[end] == '[' {
+			inside, after, closed := strings.Cut(rest[end+1:], "]")
+			if place, text, ok := strings.Cut(inside, "!="); ok {
+				step.Unless, step.Is = strings.Split(place, "."), text
+			} else if inside != "" || !closed {
+				return Path{}, fmt.Errorf("path %q has [%s where [] or [name!=text] belongs", s, inside)
+			}
+			step.Name, step.List = rest[:end], true
+			rest, more = strings.CutPrefix(after, ".")
+			if !more && after != "" {
+				return Path{}, fmt.Errorf("path %q has %q behind a bracket", s, after)
+			}
+		} else {
+			step.Name, rest, more = strings.Cut(rest, ".")
 		}
-		p.Steps = append(p.Steps, Step{name, list})
-	}
-	if len(p.Steps) == 0 {
-		return Path{}, fmt.Errorf("path %q has no name", s)
+		if step.Name == "" || strings.ContainsAny(step.Name, "[](){}|= ") {
+			return Path{}, fmt.Errorf("path %q has the name %q", s, step.Name)
+		}
+		p.Steps = append(p.Steps, step)
 	}
 	return p, nil
 }
@@ -85,7 +105,7 @@ func parseLocator(s string) (Locator, error) {
 	for word := range strings.FieldsSeq(s) {
 		a := Assignment{Var: "id"}
 		rest := word
-		if name, after, ok := strings.Cut(word, "="); ok {
+		if name, after, ok := strings.Cut(word, "="); ok && !strings.ContainsAny(name, ".[") {
 			a.Var, rest = name, after
 		}
 		if f, arg, ok := strings.Cut(rest, "("); ok {

@@ -62,6 +62,10 @@ func (p *parser) field(line string) {
 		p.fault("%q is no field: value", line)
 		return
 	}
+	if p.row == nil && (key == "untaggable" || key == "type") {
+		p.fault("%s stands before the first event", key)
+		return
+	}
 	var err error
 	switch key {
 	case "source":

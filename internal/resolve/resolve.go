@@ -282,7 +282,11 @@ func (r record) walk(p catalogue.Path) []cloudtrail.Value {
 			}
 			switch {
 			case step.List:
-				next = append(next, member.Elements()...)
+				for _, element := range member.Elements() {
+					if step.Unless == nil || !strings.EqualFold(textAt(element, step.Unless), step.Is) {
+						next = append(next, element)
+					}
+				}
 			case member.Exists():
 				next = append(next, member)
 			}
@@ -292,6 +296,14 @@ func (r record) walk(p catalogue.Path) []cloudtrail.Value {
 		}
 	}
 	return at
+}
+
+// textAt returns the text at a place below a value.
+func textAt(v cloudtrail.Value, place []string) string {
+	for _, name := range place {
+		v = v.Key(name)
+	}
+	return v.Text()
 }
 
 // unwrap steps into the object that some services put around the parameters:

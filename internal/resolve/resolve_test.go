@@ -29,6 +29,12 @@ type: X::Child
 arn: arn:{partition}:x:{region}:{account}:child/{parent}/{id}
 from: parent=response.parents[].parentId id=response.parents[].child.id
 
+event: CreateFiltered
+evidence: test
+type: X::Own
+arn: arn:{partition}:x:{region}:{account}:own/{id}
+from: response.parts[state.shared!=true].id
+
 event: CreateKind
 evidence: test
 type: X::Old
@@ -119,6 +125,7 @@ func TestResolve(t *testing.T) {
 			"arn:aws:x:eu-west-1:111122223333:parent/p1 arn:aws:x:eu-west-1:111122223333:parent/p2 arn:aws:x:eu-west-1:111122223333:parent/p3",
 		},
 		"named twice":         {"CreateChildren", `,"responseElements":{"parents":["x",{"parentId":"p1"},{"parentId":"p1"}]}`, "arn:aws:x:eu-west-1:111122223333:parent/p1"},
+		"filtered":            {"CreateFiltered", `,"responseElements":{"parts":[{"id":"a","state":{"shared":true}},{"id":"b","state":{"shared":false}},{"id":"c"}]}`, "arn:aws:x:eu-west-1:111122223333:own/b arn:aws:x:eu-west-1:111122223333:own/c"},
 		"one condition":       {"CreateKind", `,"requestParameters":{"name":"a"}`, "arn:aws:x:eu-west-1:111122223333:old/a"},
 		"the other condition": {"CreateKind", `,"requestParameters":{"name":"a","kind":"new"}`, "arn:aws:x:eu-west-1:111122223333:new/a"},
 		"no condition":        {"CreateKind", `,"requestParameters":{"name":"a","kind":"odd"}`, "[no-identifier]"},
