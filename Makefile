@@ -37,7 +37,7 @@ fmt: ## format the code
 	gofmt -w cmd functions infra internal
 
 .PHONY: verify
-verify: test fuzz bench ## the slow extras too; run before a release
+verify: test fuzz bench corpus ## the slow extras too; run before a release
 	$(GO) test -count=3 -race $(PACKAGES)
 	$(MAKE) demo
 

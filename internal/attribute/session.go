@@ -13,11 +13,13 @@ func machine(session string) bool {
 // gives where its user chose none.
 //   - botocore-session-…: https://docs.aws.amazon.com/cli/latest/topic/config-vars.html
 //   - aws-sdk-…: Java and JavaScript; aws-go-sdk-… and aws-sdk-go…: Go
+//   - CognitoIdentityCredentials: whoever signed in to an identity pool,
+//     https://docs.aws.amazon.com/cognito/latest/developerguide/role-based-access-control.html
 //   - AWSCloudFormation: the session of CloudFormation under a service role
 func sdkDefault(session string) bool {
 	for _, prefix := range []string{
 		"AWSCLI-Session", "aws-dotnet-sdk-session", "aws-go-sdk-", "aws-sdk-", "awscli-session", "boto3-session", "boto3session",
-		"botocore-session-", "dotnet-sdk-",
+		"botocore-session-", "dotnet-sdk-", "CognitoIdentityCredentials",
 	} {
 		if strings.HasPrefix(session, prefix) {
 			return true
@@ -30,7 +32,7 @@ func sdkDefault(session string) bool {
 // hexadecimal digits. Case and length vary in records that were anonymised.
 func instanceID(session string) bool {
 	id, ok := strings.CutPrefix(session, "i-")
-	return ok && len(id) >= 8 && alphanumeric(id)
+	return ok && len(id) >= 8 && hex(id) && strings.ContainsAny(id, "0123456789")
 }
 
 // hasUUID reports whether 8-4-4-4-12 hexadecimal digits stand in the name.
@@ -49,9 +51,3 @@ func hasUUID(s string) bool {
 func random(session string) bool { return len(session) == 32 && hex(session) }
 
 func hex(s string) bool { return strings.Trim(s, "0123456789abcdefABCDEF") == "" }
-
-func alphanumeric(s string) bool {
-	return !strings.ContainsFunc(s, func(c rune) bool {
-		return (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z')
-	})
-}

@@ -2,7 +2,10 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"os/signal"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -39,8 +42,12 @@ A row's decision is tag or skip. The reasons of a skip:
   no-identifier   the record doesn't say what was created
   excluded        the configuration leaves it out`,
 		Example: "  autotagger explain events/\n  autotagger explain --config autotagger.yaml -o json log.json.gz",
-		RunE: func(_ *cobra.Command, args []string) error {
-			return a.handle(args, nil)
+		RunE: func(c *cobra.Command, args []string) error {
+			p, err := a.policy()
+			if err != nil {
+				return err
+			}
+			return a.handle(c.Context(), args, p, func([]pipeline.Result, *pipeline.Pipeline) {})
 		},
 	}
 	a.configFlag(c)
@@ -71,20 +78,26 @@ It exits with 1 if any is left at retry, denied or failed.`,
 			if wait < 0 {
 				return fmt.Errorf("--wait %s: it can't be negative", wait)
 			}
-			return a.handle(args, func(p *policy.Policy) (func([]pipeline.Result, *pipeline.Pipeline), error) {
-				if dryRun {
-					return dry, nil
-				}
-				cfg, err := config.LoadDefaultConfig(c.Context())
-				if err != nil {
-					return nil, failure{fmt.Errorf("loading the AWS configuration: %w", err)}
-				}
-				applier := apply.New(cfg, apply.Options{Replace: p.Existing == policy.Replace, OptOut: p.OptOut})
-				until := time.Now().Add(wait)
-				return func(results []pipeline.Result, line *pipeline.Pipeline) {
-					line.Applier = applier
-					applyAll(c.Context(), line, results, until)
-				}, nil
+			p, err := a.policy()
+			if err != nil {
+				return err
+			}
+			if dryRun {
+				return a.handle(c.Context(), args, p, func(results []pipeline.Result, line *pipeline.Pipeline) { line.Pretend(results) })
+			}
+			// The first interrupt lets calls that are under way end, so that
+			// what they did is printed; the next one kills.
+			ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt)
+			defer context.AfterFunc(ctx, stop)()
+			cfg, err := config.LoadDefaultConfig(ctx)
+			if err != nil {
+				return failure{fmt.Errorf("loading the AWS configuration: %w", err)}
+			}
+			applier := apply.New(cfg, apply.Options{Replace: p.Existing == policy.Replace, OptOut: p.OptOut})
+			left := wait
+			return a.handle(ctx, args, p, func(results []pipeline.Result, line *pipeline.Pipeline) {
+				line.Applier = applier
+				left -= applyAll(ctx, line, results, left)
 			})
 		},
 	}
@@ -94,19 +107,11 @@ It exits with 1 if any is left at retry, denied or failed.`,
 	return c
 }
 
-// dry gives every resource the outcome it would have had.
-func dry(results []pipeline.Result, _ *pipeline.Pipeline) {
-	for i := range results {
-		for j := range results[i].Resources {
-			results[i].Resources[j].Tag = &apply.Result{Outcome: pipeline.WouldTag}
-		}
-	}
-}
-
-// applyAll applies the plans and, until the time is up, tries again what isn't
-// ready.
-func applyAll(ctx context.Context, p *pipeline.Pipeline, results []pipeline.Result, until time.Time) {
+// applyAll applies the plans and, for as long as wait, tries again what isn't
+// ready. It returns how long it has waited.
+func applyAll(ctx context.Context, p *pipeline.Pipeline, results []pipeline.Result, wait time.Duration) time.Duration {
 	p.Apply(ctx, results, func(*pipeline.ResourceResult) bool { return true })
+	var waited time.Duration
 	for pause := time.Second; ; pause *= 2 {
 		waiting := false
 		for i := range results {
@@ -114,39 +119,26 @@ func applyAll(ctx context.Context, p *pipeline.Pipeline, results []pipeline.Resu
 				waiting = waiting || results[i].Resources[j].Retryable()
 			}
 		}
-		left := time.Until(until)
-		if !waiting || left <= 0 {
-			return
+		pause = min(pause, wait-waited)
+		if !waiting || pause <= 0 {
+			return waited
 		}
 		select {
 		case <-ctx.Done():
-			return
-		case <-time.After(min(pause, left)):
+			return waited
+		case <-time.After(pause):
 		}
+		waited += pause
 		p.Apply(ctx, results, (*pipeline.ResourceResult).Retryable)
 	}
 }
 
-// handle plans for all records, does what setUp's function does to each batch,
-// and prints the rows.
-func (a *app) handle(paths []string, setUp func(*policy.Policy) (func([]pipeline.Result, *pipeline.Pipeline), error)) error {
+// handle plans for all records of the inputs, does what act says with each batch
+// of plans, and prints the rows.
+func (a *app) handle(ctx context.Context, paths []string, p *policy.Policy, act func([]pipeline.Result, *pipeline.Pipeline)) error {
 	table, err := a.table()
 	if err != nil {
 		return err
-	}
-	p, err := a.policy()
-	if err != nil {
-		return err
-	}
-	files, err := inputs(paths)
-	if err != nil {
-		return failure{err}
-	}
-	do := func([]pipeline.Result, *pipeline.Pipeline) {}
-	if setUp != nil {
-		if do, err = setUp(p); err != nil {
-			return err
-		}
 	}
 	line := &pipeline.Pipeline{Planner: &plan.Planner{Catalogue: catalogue.Default(), Policy: p}, Tag: true, CORS: true}
 	out := newRows(a.stdout, table)
@@ -154,31 +146,38 @@ func (a *app) handle(paths []string, setUp func(*policy.Policy) (func([]pipeline
 	var batch []cloudtrail.Record
 	flush := func() error {
 		results := line.Plan(batch)
-		do(results, line)
+		act(results, line)
 		for i := range results {
-			failed = failed || results[i].Err != nil || len(results[i].Resources) > 0 && !results[i].Settled()
-			if results[i].Err != nil {
-				fmt.Fprintf(a.stderr, "autotagger: %s\n", oneLine(results[i].Err))
+			failed = failed || len(results[i].Resources) > 0 && !results[i].Settled()
+			if err := results[i].Err; err != nil {
+				failed = true
+				fmt.Fprintf(a.stderr, "autotagger: %s\n", oneLine(err))
 			}
 			if err := out.print(results[i].Row()); err != nil {
 				return failure{fmt.Errorf("writing the output: %w", err)}
 			}
 		}
 		batch = batch[:0]
+		if err := out.flush(); err != nil {
+			return failure{fmt.Errorf("writing the output: %w", err)}
+		}
 		return nil
 	}
-	for rec := range a.records(files, &failed) {
+	for rec := range a.records(inputs(paths), &failed) {
+		if ctx.Err() != nil {
+			break
+		}
 		if batch = append(batch, rec); len(batch) == batchSize {
 			if err := flush(); err != nil {
 				return err
 			}
 		}
 	}
+	if ctx.Err() != nil {
+		return failure{errors.New("interrupted: what was not printed was not done")}
+	}
 	if err := flush(); err != nil {
 		return err
-	}
-	if err := out.flush(); err != nil {
-		return failure{fmt.Errorf("writing the output: %w", err)}
 	}
 	if failed {
 		return errFailed

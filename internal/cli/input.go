@@ -24,63 +24,67 @@ func isInput(name string) bool {
 	return false
 }
 
+// input is a file of events, or why there is none where the arguments name one.
+type input struct {
+	name string
+	err  error
+}
+
 // inputs returns the files that the arguments name: files as they are, folders
 // with what they hold, sorted. None, or "-", is standard input.
-func inputs(paths []string) ([]string, error) {
+func inputs(paths []string) []input {
 	if len(paths) == 0 {
-		return []string{"-"}, nil
+		return []input{{name: "-"}}
 	}
-	var files []string
+	var all []input
 	for _, path := range paths {
-		if path == "-" {
-			files = append(files, path)
-			continue
-		}
 		info, err := os.Stat(path)
-		if err != nil {
-			return nil, err
+		switch {
+		case path == "-":
+			all = append(all, input{name: path})
+		case err != nil:
+			all = append(all, input{path, err})
+		case info.IsDir():
+			all = append(all, folder(path)...)
+		default:
+			all = append(all, input{name: path})
 		}
-		if !info.IsDir() {
-			files = append(files, path)
-			continue
-		}
-		var found []string
-		err = filepath.WalkDir(path, func(name string, d fs.DirEntry, err error) error {
-			if err == nil && !d.IsDir() && isInput(name) {
-				found = append(found, name)
-			}
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		if len(found) == 0 {
-			return nil, fmt.Errorf("reading %s: the folder holds no *.json, *.jsonl or *.log (or these with .gz)", path)
-		}
-		slices.Sort(found)
-		files = append(files, found...)
 	}
-	return files, nil
+	return all
+}
+
+// folder returns the files of events below a folder, by path.
+func folder(path string) []input {
+	var found []input
+	// With the separator a link to a folder is one.
+	filepath.WalkDir(path+string(filepath.Separator), func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			found = append(found, input{name, err})
+		} else if !d.IsDir() && isInput(name) {
+			found = append(found, input{name: name})
+		}
+		return nil // the rest goes on
+	})
+	if len(found) == 0 {
+		return []input{{path, fmt.Errorf("reading %s: the folder holds no *.json, *.jsonl or *.log (or these with .gz)", path)}}
+	}
+	slices.SortFunc(found, func(a, b input) int { return strings.Compare(a.name, b.name) })
+	return found
 }
 
 // records yields the records of the files, and says on the error output what
 // can't be read and, on a terminal, how far it has come.
-func (a *app) records(files []string, failed *bool) iter.Seq[cloudtrail.Record] {
+func (a *app) records(files []input, failed *bool) iter.Seq[cloudtrail.Record] {
 	return func(yield func(cloudtrail.Record) bool) {
 		progress := newProgress(a.stderr)
 		defer progress.clear()
-		for i, name := range files {
-			label := name
-			var r io.ReadCloser = io.NopCloser(a.stdin)
-			if name == "-" {
-				label = "standard input"
-			} else if f, err := os.Open(name); err != nil {
+		for i, in := range files {
+			label, r, err := a.open(in)
+			if err != nil {
 				*failed = true
 				progress.clear()
-				fmt.Fprintf(a.stderr, "autotagger: %v\n", err)
+				fmt.Fprintf(a.stderr, "autotagger: %s\n", oneLine(err))
 				continue
-			} else {
-				r = f
 			}
 			for rec := range cloudtrail.Read(r) {
 				if unreadable(rec.Err) {
@@ -97,6 +101,18 @@ func (a *app) records(files []string, failed *bool) iter.Seq[cloudtrail.Record] 
 			r.Close()
 		}
 	}
+}
+
+// open opens an input, and says what to call it in messages.
+func (a *app) open(in input) (label string, r io.ReadCloser, err error) {
+	switch {
+	case in.err != nil:
+		return "", nil, in.err
+	case in.name == "-":
+		return "standard input", io.NopCloser(a.stdin), nil
+	}
+	r, err = os.Open(in.name)
+	return in.name, r, err
 }
 
 // unreadable reports whether a record can't be read; one that is something

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 
 	"autotagger/internal/pipeline"
 )
@@ -54,8 +55,7 @@ func (r *rows) print(row pipeline.Row) error {
 		if row.Detail != "" {
 			why += ": " + row.Detail
 		}
-		_, err := fmt.Fprintf(r.tab, "%s\t%s\t%s\t%s\t\n", r.paint("2", "skip"), event, creator, why)
-		return err
+		return r.line("2", "skip", event, creator, why, "")
 	}
 	for _, res := range row.Resources {
 		result, color := "tag", "32"
@@ -85,11 +85,27 @@ func (r *rows) print(row pipeline.Row) error {
 		if res.CORS != "" {
 			tags = append(tags, "cors: "+res.CORS)
 		}
-		if _, err := fmt.Fprintf(r.tab, "%s\t%s\t%s\t%s\t%s\n", r.paint(color, result), event, creator, what, strings.Join(tags, ", ")); err != nil {
+		if err := r.line(color, result, event, creator, what, strings.Join(tags, ", ")); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// line prints one line of the table. What comes from records can't steer the
+// terminal: control characters become spaces.
+func (r *rows) line(color, result string, cells ...string) error {
+	line := r.paint(color, result)
+	for _, cell := range cells {
+		line += "\t" + strings.Map(func(c rune) rune {
+			if unicode.IsControl(c) {
+				return ' '
+			}
+			return c
+		}, cell)
+	}
+	_, err := fmt.Fprintln(r.tab, line)
+	return err
 }
 
 // paint colours a cell. Every cell of the column gets an escape of the same

@@ -10,8 +10,10 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"autotagger/internal/apply"
+	"autotagger/internal/catalogue"
 	"autotagger/internal/cloudtrail"
 	"autotagger/internal/plan"
 	"autotagger/internal/policy"
@@ -53,8 +55,11 @@ type ResourceResult struct {
 // doesn't settle an event.
 const malformed = resolve.Reason(cloudtrail.Malformed)
 
-// WouldTag is the outcome where the policy only observes.
-const WouldTag apply.Outcome = "would-tag"
+// The outcomes where the policy only observes, and of a dry run.
+const (
+	WouldTag apply.Outcome     = "would-tag"
+	WouldPut apply.CORSOutcome = "would-put"
+)
 
 // Plan plans for records without doing anything.
 func (p *Pipeline) Plan(records []cloudtrail.Record) []Result {
@@ -65,8 +70,15 @@ func (p *Pipeline) Plan(records []cloudtrail.Record) []Result {
 	return results
 }
 
-func (p *Pipeline) plan(rec cloudtrail.Record) Result {
-	r := Result{Record: rec}
+// plan plans for one record. A panic would be a fault of the program; it is kept
+// from the other records of the batch.
+func (p *Pipeline) plan(rec cloudtrail.Record) (r Result) {
+	r = Result{Record: rec}
+	defer func() {
+		if fault := recover(); fault != nil {
+			r.Err = fmt.Errorf("planning: panic: %v", fault)
+		}
+	}()
 	if rec.Err != nil {
 		r.Plan.Reason, r.Plan.Detail = malformed, rec.Err.Error()
 		var unusable *cloudtrail.Error
@@ -104,15 +116,15 @@ func (p *Pipeline) Apply(ctx context.Context, results []Result, todo func(*Resou
 			if !todo(out) {
 				continue
 			}
-			if p.Tag {
-				if r.Plan.Mode == policy.Observe {
-					out.Tag = &apply.Result{Outcome: WouldTag}
-				} else {
-					tags = append(tags, request(r.Plan, res))
-					tagsOf = append(tagsOf, out)
-				}
+			if res.Mode == policy.Observe {
+				p.would(res, out)
+				continue
 			}
-			if p.CORS && len(res.CORS) > 0 && r.Plan.Mode != policy.Observe {
+			if p.Tag {
+				tags = append(tags, request(r.Plan, res))
+				tagsOf = append(tagsOf, out)
+			}
+			if p.CORS && len(res.CORS) > 0 {
 				cors = append(cors, corsRequest(res))
 				corsFor = append(corsFor, out)
 			}
@@ -127,6 +139,34 @@ func (p *Pipeline) Apply(ctx context.Context, results []Result, todo func(*Resou
 		for i, res := range p.Applier.PutCORS(ctx, cors) {
 			corsFor[i].CORS = &res
 		}
+	}
+}
+
+// Pretend gives the results the outcomes that they would have, as far as the
+// plans alone can tell.
+func (p *Pipeline) Pretend(results []Result) {
+	for i := range results {
+		for j, res := range results[i].Plan.Resources {
+			p.would(res, &results[i].Resources[j])
+		}
+	}
+}
+
+// would is what becomes of a resource that is only observed.
+func (p *Pipeline) would(res plan.Resource, out *ResourceResult) {
+	if p.Tag {
+		out.Tag = &apply.Result{Outcome: apply.Unchanged}
+		for key, value := range res.Tags {
+			if standing, stands := res.Requested[key]; !stands || standing != value {
+				out.Tag.Outcome = WouldTag
+			}
+		}
+		if res.API == catalogue.APINone {
+			out.Tag = &apply.Result{Outcome: apply.Skipped, Why: apply.WhyNoAPI}
+		}
+	}
+	if p.CORS && len(res.CORS) > 0 {
+		out.CORS = &apply.CORSResult{Outcome: WouldPut}
 	}
 }
 

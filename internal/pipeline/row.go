@@ -49,14 +49,11 @@ type ResourceRow struct {
 	Error       string            `json:"error,omitempty"`
 }
 
-// WouldPut is what a plan says of a bucket that is to have the default CORS.
-const WouldPut = "would-put"
-
 // Row returns the result as a row. Before anything was applied it is the plan.
 func (r *Result) Row() Row {
 	row := Row{Decision: "tag", Reason: string(r.Plan.Reason), Detail: r.Plan.Detail, Resources: []ResourceRow{}}
 	if r.Err != nil {
-		row.Reason, row.Detail = "internal", r.Err.Error()
+		row.Reason, row.Detail = string(malformed), r.Err.Error()
 	}
 	if row.Reason != "" {
 		row.Decision = "skip"
@@ -81,7 +78,7 @@ func resourceRow(res plan.Resource, out *ResourceResult) ResourceRow {
 		row.Permissions = []string{}
 	}
 	if len(res.CORS) > 0 {
-		row.CORS = WouldPut
+		row.CORS = string(WouldPut)
 	}
 	if t := out.Tag; t != nil {
 		row.Outcome, row.Why = string(t.Outcome), t.Why
@@ -93,7 +90,7 @@ func resourceRow(res plan.Resource, out *ResourceResult) ResourceRow {
 		switch c.Outcome {
 		case apply.CORSSkipped:
 			row.CORS = ""
-		case apply.Put, apply.Kept:
+		case apply.Put, apply.Kept, WouldPut:
 			row.CORS = string(c.Outcome)
 		default:
 			row.CORS = string(apply.CORSFailed)

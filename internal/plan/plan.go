@@ -25,7 +25,6 @@ type Planner struct {
 // Plan is what is to be done about one event.
 type Plan struct {
 	Event     *cloudtrail.Event
-	Mode      policy.Mode
 	Reason    resolve.Reason // why nothing is to be done; "" if something is
 	Detail    string         // more about the reason, for the log
 	Creator   attribute.Creator
@@ -35,6 +34,7 @@ type Plan struct {
 // Resource is one resource and what it is to carry.
 type Resource struct {
 	resolve.Resource
+	Mode             policy.Mode       // where the resource is: Enforce or Observe
 	Tags             map[string]string // with the values of the create request's own tags, where those stay
 	CostCenterSource string            // which of the policy's sources answered; "" if none
 	CORS             []policy.CORSRule // of a bucket that is to have the default; nil: none
@@ -46,7 +46,7 @@ const BucketType = "AWS::S3::Bucket"
 // Plan returns the plan for an event. The error is a fault of the catalogue's
 // data, never of the event.
 func (p *Planner) Plan(e *cloudtrail.Event) (Plan, error) {
-	plan := Plan{Event: e, Mode: p.Policy.ModeFor(e.Account, e.Region), Creator: attribute.Of(e.Identity)}
+	plan := Plan{Event: e, Creator: attribute.Of(e.Identity)}
 	created, reason, detail, err := resolve.Resolve(p.Catalogue, e)
 	if err != nil {
 		return plan, err
@@ -54,9 +54,6 @@ func (p *Planner) Plan(e *cloudtrail.Event) (Plan, error) {
 	// The call's failure comes before who made it, everything else after.
 	if reason != resolve.DryRun && reason != resolve.CallFailed && p.Policy.IsOwnRole(plan.Creator.Role) {
 		reason, detail = resolve.OwnEvent, "made by the role "+plan.Creator.Role
-	}
-	if reason == "" && plan.Mode == policy.Off {
-		reason, detail = resolve.Excluded, "the mode is off here"
 	}
 	if reason != "" {
 		plan.Reason, plan.Detail = reason, detail
@@ -69,6 +66,10 @@ func (p *Planner) Plan(e *cloudtrail.Event) (Plan, error) {
 		}
 		if why, excluded := p.Policy.Excluded(subject); excluded {
 			detail = why
+			continue
+		}
+		if p.Policy.ModeFor(r.Account, r.Region) == policy.Off {
+			detail = "the mode is off for account " + r.Account + " in " + r.Region
 			continue
 		}
 		if p.Policy.OptOut(r.Requested) {
@@ -85,7 +86,7 @@ func (p *Planner) Plan(e *cloudtrail.Event) (Plan, error) {
 
 // resource says what one resource is to carry.
 func (p *Planner) resource(e *cloudtrail.Event, c attribute.Creator, r resolve.Resource, s policy.Subject) Resource {
-	res := Resource{Resource: r, Tags: map[string]string{}}
+	res := Resource{Resource: r, Mode: p.Policy.ModeFor(r.Account, r.Region), Tags: map[string]string{}}
 	keys := p.Policy.Tags
 	set := func(key, value string) {
 		standing, stands := r.Requested[key]

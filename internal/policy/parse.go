@@ -59,7 +59,7 @@ func (b *builder) policy(root *node) *Policy {
 		b.cors(&p.CORS, n)
 	}
 	if n := root.get("own-roles"); n != nil {
-		p.OwnRoles = n.strs()
+		p.OwnRoles = append(p.OwnRoles, n.strs()...)
 	}
 	return p
 }

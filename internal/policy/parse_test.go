@@ -121,6 +121,7 @@ func TestParseExample(t *testing.T) {
 		{ID: "read-by-anyone", AllowedMethods: []string{"GET", "HEAD"}, AllowedOrigins: []string{"*"}, MaxAgeSeconds: 3000},
 		{ID: "upload-by-us", AllowedMethods: []string{"PUT", "POST"}, AllowedOrigins: []string{"https://*.example.com"}, AllowedHeaders: []string{"*"}, ExposeHeaders: []string{"ETag"}},
 	}
+	want.OwnRoles = append(want.OwnRoles, "platform-replay-*")
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("Parse(example) =\n%+v\nwant\n%+v", got, want)
 	}
@@ -168,7 +169,7 @@ func TestParseForms(t *testing.T) {
 		{"replace", "existing: replace", func(p *policy.Policy) any { return p.Existing }, policy.Replace},
 		{"opt-out's short form", "exclude: {tag: skip-me}", func(p *policy.Policy) any { return *p.Exclude.Tag }, policy.TagMatch{Key: "skip-me"}},
 		{"no opt-out", "exclude: {tag: false}", func(p *policy.Policy) any { return p.Exclude.Tag == nil }, true},
-		{"own roles", "own-roles: [tagger]", func(p *policy.Policy) any { return p.OwnRoles }, []string{"tagger"}},
+		{"own roles", "own-roles: [tagger]", func(p *policy.Policy) any { return p.OwnRoles }, []string{"autotagger-tagger-*", "autotagger-cors-*", "tagger"}},
 		{"off is a word", "mode: off", func(p *policy.Policy) any { return p.Mode }, policy.Off},
 		{"cors off", "cors: off", func(p *policy.Policy) any { return p.CORS }, policy.CORS{Declared: true, Off: true}},
 		{"cors as it is", "cors: {}", func(p *policy.Policy) any { return p.CORS },

@@ -80,7 +80,8 @@ type Policy struct {
 	CostCenter []Source
 	Exclude    Exclude
 	CORS       CORS
-	// OwnRoles are globs over the names of the roles we run under ourselves.
+	// OwnRoles are globs over the names of the roles we run under ourselves:
+	// those of the deployed functions, and what the configuration adds.
 	OwnRoles []string
 }
 
@@ -193,7 +194,7 @@ func Default() *Policy {
 		CostCenter: []Source{{Tag: []string{tags.CostCenter}}},
 		Exclude:    Exclude{Tag: &TagMatch{Key: "autotagger:skip"}},
 		CORS:       CORS{Rules: defaultRules(), Exclude: serviceBuckets()},
-		OwnRoles:   []string{"autotagger-*"},
+		OwnRoles:   []string{"autotagger-tagger-*", "autotagger-cors-*"},
 	}
 }
 

@@ -227,7 +227,7 @@ func TestCORSFor(t *testing.T) {
 func TestIsOwnRole(t *testing.T) {
 	t.Parallel()
 	p := policy.Default()
-	for role, want := range map[string]bool{"autotagger-worker": true, "Autotagger-worker": false, "deploy": false, "": false} {
+	for role, want := range map[string]bool{"autotagger-tagger-eu-west-1": true, "autotagger-cors-eu-west-1": true, "Autotagger-tagger-eu-west-1": false, "autotagger-ci": false, "deploy": false, "": false} {
 		if got := p.IsOwnRole(role); got != want {
 			t.Errorf("IsOwnRole(%q) = %v", role, got)
 		}
