@@ -19,8 +19,11 @@ import (
 const maxTags = 50
 
 // freshFor is how long a create event speaks for the absence of tags where no
-// cheap read can: GetResources doesn't show a resource that was never tagged.
-const freshFor = 15 * time.Minute
+// cheap read can: GetResources doesn't show a resource that was never tagged. A
+// tag that someone else wrote within it and that GetResources doesn't show yet
+// isn't seen; each further minute would let more of them pass, and each one less
+// cost a read for every resource whose event comes later.
+const freshFor = 5 * time.Minute
 
 // target is one resource, for a store.
 type target struct{ arn, account, region string }

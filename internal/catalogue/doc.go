@@ -52,8 +52,9 @@
 //     resources and the event is skipped as not-taggable.
 //   - evidence: what the row stands on.
 //
-// EventBridge patterns ([Patterns]), IAM actions ([Actions]) and the coverage
-// table are derived from the rows, so that one more resource is one more row.
+// EventBridge patterns ([Patterns]), IAM actions ([Actions]) and the listing of
+// `autotagger catalog` are derived from the rows, so that one more resource is
+// one more row.
 //
 // The text is parsed file by file when the first event of a source arrives: a
 // cold start pays nothing for the services it doesn't meet.
