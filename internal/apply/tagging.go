@@ -172,6 +172,11 @@ func (g *gates) wait(ctx context.Context, kind string, t target, rate int) error
 	g.full[key] = full
 	g.mu.Unlock()
 	delay := full.Sub(now) - time.Second
+	return sleep(ctx, delay)
+}
+
+// sleep waits, unless the context ends before; then it returns its error.
+func sleep(ctx context.Context, delay time.Duration) error {
 	if delay <= 0 {
 		return nil
 	}
