@@ -87,8 +87,8 @@ func (h *Handler) log(ctx context.Context, m events.SQSMessage, r *pipeline.Resu
 	}
 	results := make([]any, 0, len(row.Resources))
 	for _, res := range row.Resources {
-		result := map[string]string{"arn": res.ARN, "outcome": res.Outcome}
-		for key, value := range map[string]string{"cors": res.CORS, "why": res.Why, "error": res.Error} {
+		result := map[string]string{"arn": res.ARN}
+		for key, value := range map[string]string{"outcome": res.Outcome, "cors": res.CORS, "why": res.Why, "error": res.Error} {
 			if value != "" {
 				result[key] = value
 			}
