@@ -198,7 +198,7 @@ func TestParseIsBounded(t *testing.T) {
 	}
 	files := map[string]string{"laughs": laughs.String(), "big": strings.Repeat("#\n", 1<<20)}
 	for _, unit := range []string{"[", "{", "- ", "? ", "a: ", "{a: [", "a: 1\n", "a:\n", "-\n", "&a ", "*a ", "!!a ", "\"", "'", "|\n", "<<: ", "---\n", "\t", "a\n", "%A\n", "[a,", "- - a\n"} {
-		files[unit] = strings.Repeat(unit, (128<<10)/len(unit))
+		files[unit] = strings.Repeat(unit, (32<<10)/len(unit))
 	}
 	var deep strings.Builder
 	for i := range 500 {
