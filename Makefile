@@ -7,6 +7,8 @@ GO ?= go
 # The CDK app is heavy to compile: everything else is checked apart from it.
 PACKAGES = $(shell $(GO) list ./... | grep -v /infra)
 CORPUS ?= ../shared/corpus
+# Arguments of the CDK: make synth CDK_ARGS="-c config=other.yaml"
+CDK_ARGS ?=
 
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20
 
@@ -81,15 +83,15 @@ node_modules: package.json package-lock.json
 
 .PHONY: synth
 synth: node_modules ## synthesise the CloudFormation template into cdk.out
-	npx cdk synth --quiet
+	npx cdk synth --quiet $(CDK_ARGS)
 
 .PHONY: deploy
 deploy: node_modules ## deploy to the account and region of the credentials
-	npx cdk deploy
+	npx cdk deploy $(CDK_ARGS)
 
 .PHONY: destroy
 destroy: node_modules ## remove the deployment
-	npx cdk destroy
+	npx cdk destroy $(CDK_ARGS)
 
 .PHONY: clean
 clean: ## remove what was built

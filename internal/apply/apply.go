@@ -69,6 +69,9 @@ type Result struct {
 	Why string
 	// Err is the error behind Retry, Denied and Failed, nil otherwise.
 	Err error
+	// Standing are the tags wanted whose key stood already, with the value that
+	// stays: of a resource whose tags were read or known, else nil.
+	Standing map[string]string
 	// Written are the tags that were written by this request, nil unless Tagged.
 	Written map[string]string
 }

@@ -264,7 +264,22 @@ func (a *Applier) route(it *item, api string) {
 // share is what one request gets of its resource's result.
 func (it *item) share(r Request) Result {
 	res := it.res
-	if res.Outcome != Tagged {
+	if res.Outcome != Tagged && res.Outcome != Unchanged {
+		return res
+	}
+	for k := range r.Tags {
+		have, stands := it.existing[k]
+		if !stands {
+			have, stands = it.known[k]
+		}
+		if _, written := it.missing[k]; stands && !written {
+			if res.Standing == nil {
+				res.Standing = map[string]string{}
+			}
+			res.Standing[k] = have
+		}
+	}
+	if res.Outcome == Unchanged {
 		return res
 	}
 	res.Written = map[string]string{}
@@ -274,7 +289,7 @@ func (it *item) share(r Request) Result {
 		}
 	}
 	if len(res.Written) == 0 {
-		return Result{Outcome: Unchanged}
+		return Result{Outcome: Unchanged, Standing: res.Standing}
 	}
 	return res
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -47,7 +48,7 @@ A row's decision is tag or skip. The reasons of a skip:
 			if err != nil {
 				return err
 			}
-			return a.handle(c.Context(), args, p, func([]pipeline.Result, *pipeline.Pipeline) {})
+			return a.handle(c.Context(), args, p, func([]pipeline.Result, *pipeline.Pipeline) error { return nil })
 		},
 	}
 	a.configFlag(c)
@@ -83,7 +84,10 @@ It exits with 1 if any is left at retry, denied or failed.`,
 				return err
 			}
 			if dryRun {
-				return a.handle(c.Context(), args, p, func(results []pipeline.Result, line *pipeline.Pipeline) { line.Pretend(results) })
+				return a.handle(c.Context(), args, p, func(results []pipeline.Result, line *pipeline.Pipeline) error {
+					line.Pretend(results)
+					return nil
+				})
 			}
 			// The first interrupt lets calls that are under way end, so that
 			// what they did is printed; the next one kills.
@@ -95,9 +99,17 @@ It exits with 1 if any is left at retry, denied or failed.`,
 			}
 			applier := apply.New(cfg, apply.Options{Replace: p.Existing == policy.Replace, OptOut: p.OptOut})
 			left := wait
-			return a.handle(ctx, args, p, func(results []pipeline.Result, line *pipeline.Pipeline) {
+			return a.handle(ctx, args, p, func(results []pipeline.Result, line *pipeline.Pipeline) error {
+				if slices.ContainsFunc(results, writes) {
+					// Without credentials every call would be tried again for as
+					// long as --wait says.
+					if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
+						return failure{fmt.Errorf("there are no AWS credentials in the environment: %w", err)}
+					}
+				}
 				line.Applier = applier
 				left -= applyAll(ctx, line, results, left)
+				return nil
 			})
 		},
 	}
@@ -105,6 +117,13 @@ It exits with 1 if any is left at retry, denied or failed.`,
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "change nothing and call nothing")
 	c.Flags().DurationVar(&wait, "wait", 30*time.Second, "how long in all to try again what can't be tagged yet")
 	return c
+}
+
+// writes reports whether a plan has something to be written.
+func writes(r pipeline.Result) bool {
+	return slices.ContainsFunc(r.Plan.Resources, func(res plan.Resource) bool {
+		return res.Mode == policy.Enforce && res.API != catalogue.APINone
+	})
 }
 
 // applyAll applies the plans and, for as long as wait, tries again what isn't
@@ -135,7 +154,7 @@ func applyAll(ctx context.Context, p *pipeline.Pipeline, results []pipeline.Resu
 
 // handle plans for all records of the inputs, does what act says with each batch
 // of plans, and prints the rows.
-func (a *app) handle(ctx context.Context, paths []string, p *policy.Policy, act func([]pipeline.Result, *pipeline.Pipeline)) error {
+func (a *app) handle(ctx context.Context, paths []string, p *policy.Policy, act func([]pipeline.Result, *pipeline.Pipeline) error) error {
 	table, err := a.table()
 	if err != nil {
 		return err
@@ -146,7 +165,9 @@ func (a *app) handle(ctx context.Context, paths []string, p *policy.Policy, act 
 	var batch []cloudtrail.Record
 	flush := func() error {
 		results := line.Plan(batch)
-		act(results, line)
+		if err := act(results, line); err != nil {
+			return err
+		}
 		for i := range results {
 			failed = failed || len(results[i].Resources) > 0 && !results[i].Settled()
 			if err := results[i].Err; err != nil {

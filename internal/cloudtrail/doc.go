@@ -9,6 +9,7 @@
 // A record reaches us bare, inside an EventBridge event (`detail`), in a log
 // file as CloudTrail writes it to S3 (`{"Records":[…]}`), as the body of an SQS
 // message as Lambda receives it (`{"Records":[{"eventSource":"aws:sqs",…}]}`),
+// in what `aws cloudtrail lookup-events` prints (`{"Events":[{"CloudTrailEvent":…}]}`),
 // or as JSON Lines of any of these, each perhaps gzipped. [Read] recognises
 // the form by its content. [Decode] takes one JSON document, which is what the
 // functions do for each queue message.

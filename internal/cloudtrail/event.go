@@ -169,6 +169,7 @@ func record(doc gjson.Result, account string) (*Event, error) {
 	e := &Event{}
 	recipient := ""
 	fields := 0
+	digest := false
 	var buf [32]byte
 	doc.ForEach(func(k, v gjson.Result) bool {
 		fields++
@@ -191,6 +192,8 @@ func record(doc gjson.Result, account string) (*Event, error) {
 			e.Category = text(v)
 		case "errorcode":
 			e.ErrorCode = text(v)
+		case "digeststarttime":
+			digest = true
 		case "errormessage":
 			e.ErrorMessage = text(v)
 		case "readonly":
@@ -206,6 +209,14 @@ func record(doc gjson.Result, account string) (*Event, error) {
 		}
 		return true
 	})
+	// A trail's folder holds files of other kinds beside its logs.
+	// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-validation-digest-file-structure.html
+	switch {
+	case digest && e.Source == "":
+		return e, &Error{NotCloudTrail, "a digest file of CloudTrail"}
+	case e.Category == "Insight" && e.Source == "":
+		return e, &Error{NotCloudTrail, "an Insights event of CloudTrail"}
+	}
 	if strings.HasPrefix(e.Source, "aws:") {
 		return e, &Error{NotCloudTrail, fmt.Sprintf("a notification of %q", clip(e.Source))}
 	}

@@ -131,6 +131,14 @@ func unpack(doc gjson.Result, emit func(*Event, error) bool) bool {
 		})
 		return more
 	}
+	if events := doc.Get("Events"); events.IsArray() {
+		more := true
+		events.ForEach(func(_, v gjson.Result) bool {
+			more = emit(Decode(v.Get("CloudTrailEvent").Str))
+			return more
+		})
+		return more
+	}
 	records := doc.Get("Records")
 	if !records.IsArray() {
 		return emit(decode(doc))

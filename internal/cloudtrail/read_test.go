@@ -25,10 +25,14 @@ func envelope(detail string) string {
 func sqs(bodies ...string) string {
 	var records []string
 	for _, b := range bodies {
-		quoted, _ := json.Marshal(b)
-		records = append(records, `{"messageId":"m","eventSource":"aws:sqs","body":`+string(quoted)+`}`)
+		records = append(records, `{"messageId":"m","eventSource":"aws:sqs","body":`+quoted(b)+`}`)
 	}
 	return `{"Records":[` + strings.Join(records, ",") + `]}`
+}
+
+func quoted(s string) string {
+	b, _ := json.Marshal(s)
+	return string(b)
 }
 
 func zipped(s string) string {
@@ -85,6 +89,9 @@ func TestReadForms(t *testing.T) {
 		"gzipped lines":             {zipped(rec("a") + "\n" + rec("b")), "a b"},
 		"documents over lines":      {indented(rec("a")) + "\n" + indented(rec("b")), "a b"},
 		"documents without a space": {rec("a") + rec("b"), "a b"},
+		"lookup-events":             {`{"Events":[{"EventId":"x","CloudTrailEvent":` + quoted(rec("a")) + `},{}]}`, "a [malformed]"},
+		"digest file":               {`{"awsAccountId":"111122223333","digestStartTime":"2026-11-21T10:00:00Z","logFiles":[]}`, "[not-cloudtrail]"},
+		"Insights event":            {`{"Records":[{"eventVersion":"1.07","eventType":"AwsCloudTrailInsight","eventCategory":"Insight","insightDetails":{}}]}`, "[not-cloudtrail]"},
 		"byte order mark":           {"\xef\xbb\xbf" + rec("a"), "a"},
 
 		"empty":                    {"", "[malformed]"},

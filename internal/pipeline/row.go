@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"maps"
+
 	"autotagger/internal/apply"
 	"autotagger/internal/attribute"
 	"autotagger/internal/cloudtrail"
@@ -15,7 +17,7 @@ type Row struct {
 	Creator   CreatorRow    `json:"creator"`
 	Resources []ResourceRow `json:"resources"`
 
-	Detail string `json:"-"` // more about the reason, for people
+	Detail string `json:"detail,omitempty"` // more about the reason
 }
 
 // EventRow names the event; all is empty for a record that can't be read.
@@ -47,6 +49,8 @@ type ResourceRow struct {
 	Outcome     string            `json:"outcome,omitempty"` // of a replay
 	Why         string            `json:"why,omitempty"`
 	Error       string            `json:"error,omitempty"`
+
+	CostCenterSource string `json:"-"` // which of the policy's sources answered
 }
 
 // Row returns the result as a row. Before anything was applied it is the plan.
@@ -73,7 +77,10 @@ func (r *Result) Row() Row {
 }
 
 func resourceRow(res plan.Resource, out *ResourceResult) ResourceRow {
-	row := ResourceRow{ARN: res.ARN, Type: res.Type, API: res.API, Tags: res.Tags, Permissions: res.Permissions}
+	row := ResourceRow{
+		ARN: res.ARN, Type: res.Type, API: res.API, Tags: res.Tags, Permissions: res.Permissions,
+		CostCenterSource: res.CostCenterSource,
+	}
 	if row.Permissions == nil {
 		row.Permissions = []string{}
 	}
@@ -82,6 +89,10 @@ func resourceRow(res plan.Resource, out *ResourceResult) ResourceRow {
 	}
 	if t := out.Tag; t != nil {
 		row.Outcome, row.Why = string(t.Outcome), t.Why
+		if len(t.Standing) > 0 {
+			row.Tags = maps.Clone(res.Tags) // what the resource carries, where that isn't what was wanted
+			maps.Copy(row.Tags, t.Standing)
+		}
 		if t.Err != nil {
 			row.Error = t.Err.Error()
 		}

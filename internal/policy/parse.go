@@ -126,13 +126,14 @@ func (b *builder) distinct(root *node, p *Policy) {
 		{"tags.created-by-arn", p.Tags.CreatedByARN, tags.get(keyCreatedByARN)},
 		{"tags.created-via", p.Tags.CreatedVia, tags.get(keyCreatedVia)},
 	}
+	if p.Exclude.Tag != nil {
+		uses = append(uses, use{"exclude.tag", p.Exclude.Tag.Key, optOut})
+	}
 	for _, u := range uses {
 		if u.at != nil {
 			b.notReserved(u.at, u.key)
+			b.notASwitch(u.at, u.key)
 		}
-	}
-	if p.Exclude.Tag != nil {
-		uses = append(uses, use{"exclude.tag", p.Exclude.Tag.Key, optOut})
 	}
 	for i, u := range uses {
 		for _, earlier := range uses[:i] {
@@ -155,6 +156,15 @@ func (b *builder) distinct(root *node, p *Policy) {
 func (b *builder) notReserved(n *node, key string) {
 	if len(key) >= 4 && strings.EqualFold(key[:4], "aws:") {
 		b.fault(n, "%s can't be used: AWS keeps keys that start with aws: for itself", quoted(key))
+	}
+}
+
+// notASwitch refuses a key that was meant to turn something on or off: YAML
+// reads yes and off as text.
+func (b *builder) notASwitch(n *node, key string) {
+	switch strings.ToLower(key) {
+	case "yes", "no", "on", "off", "true", "false", "none":
+		b.fault(n, "%s would be the key of a tag; write true or false where those are allowed, or the tag's key", quoted(key))
 	}
 }
 

@@ -100,7 +100,7 @@ func TestParseExample(t *testing.T) {
 				Regions:  []string{"us-*"},
 				Creators: []string{"*@data.example.com"},
 				Roles:    []string{"DataEngineer"},
-				Services: []string{"s3", "glue"},
+				Services: []string{"s3", "lambda"},
 			},
 			Value: "1234",
 		}},
