@@ -252,13 +252,13 @@ func TestExisting(t *testing.T) {
 		want          apply.Result
 	}{
 		"nothing":               {nil, nil, false, apply.Result{Outcome: apply.Tagged, Written: map[string]string{"creator": "alice"}}},
-		"the same":              {map[string]string{"creator": "alice"}, nil, false, apply.Result{Outcome: apply.Unchanged}},
-		"another value":         {map[string]string{"creator": "bob"}, nil, false, apply.Result{Outcome: apply.Unchanged}},
-		"an empty value":        {map[string]string{"creator": ""}, nil, false, apply.Result{Outcome: apply.Unchanged}},
+		"the same":              {map[string]string{"creator": "alice"}, nil, false, apply.Result{Outcome: apply.Unchanged, Standing: map[string]string{"creator": "alice"}}},
+		"another value":         {map[string]string{"creator": "bob"}, nil, false, apply.Result{Outcome: apply.Unchanged, Standing: map[string]string{"creator": "bob"}}},
+		"an empty value":        {map[string]string{"creator": ""}, nil, false, apply.Result{Outcome: apply.Unchanged, Standing: map[string]string{"creator": ""}}},
 		"another case":          {map[string]string{"Creator": "bob"}, nil, false, apply.Result{Outcome: apply.Tagged, Written: map[string]string{"creator": "alice"}}},
 		"replace another":       {map[string]string{"creator": "bob"}, nil, true, apply.Result{Outcome: apply.Tagged, Written: map[string]string{"creator": "alice"}}},
-		"replace the same":      {map[string]string{"creator": "alice"}, nil, true, apply.Result{Outcome: apply.Unchanged}},
-		"known":                 {nil, map[string]string{"creator": "bob"}, false, apply.Result{Outcome: apply.Unchanged}},
+		"replace the same":      {map[string]string{"creator": "alice"}, nil, true, apply.Result{Outcome: apply.Unchanged, Standing: map[string]string{"creator": "alice"}}},
+		"known":                 {nil, map[string]string{"creator": "bob"}, false, apply.Result{Outcome: apply.Unchanged, Standing: map[string]string{"creator": "bob"}}},
 		"replace known":         {nil, map[string]string{"creator": "bob"}, true, apply.Result{Outcome: apply.Tagged, Written: map[string]string{"creator": "alice"}}},
 		"opted out":             {map[string]string{"opt-out": "1"}, nil, false, apply.Result{Outcome: apply.Skipped, Why: apply.WhyOptOut}},
 		"known to be opted out": {nil, map[string]string{"opt-out": "1"}, false, apply.Result{Outcome: apply.Skipped, Why: apply.WhyOptOut}},
@@ -277,7 +277,7 @@ func TestExisting(t *testing.T) {
 		r := request(table(0), "tagging")
 		r.Known = c.known
 		got := apply.New(e.config(), o).Tag(t.Context(), []apply.Request{r})[0]
-		if got.Outcome != c.want.Outcome || got.Why != c.want.Why || !maps.Equal(got.Written, c.want.Written) || got.Err != nil {
+		if got.Outcome != c.want.Outcome || got.Why != c.want.Why || !maps.Equal(got.Written, c.want.Written) || !maps.Equal(got.Standing, c.want.Standing) || got.Err != nil {
 			t.Errorf("%s: %+v, want %+v", name, got, c.want)
 		}
 		if wrote := e.count("TagResources") > 0; wrote != (c.want.Outcome == apply.Tagged) {

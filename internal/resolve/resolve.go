@@ -330,8 +330,8 @@ func cutPrefixFold(s, prefix string) (string, bool) {
 }
 
 // usable reports whether a value can be an identifier. CloudTrail puts
-// redactions where values belong, and nothing that AWS names has a space, a
-// bracket or a wildcard in it.
+// redactions where values belong, and no id that the catalogue's ARNs are made of
+// has a space, a bracket or a wildcard in it.
 func usable(s string) bool {
 	switch s {
 	case "", "null", "-", "--", "...", "HIDDEN_DUE_TO_SECURITY_REASONS":
