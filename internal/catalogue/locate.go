@@ -171,7 +171,7 @@ func (t Template) Expand(value func(name string) string) (string, bool) {
 // and a resource part with the template's fixed parts in order.
 func (t Template) Fits(arn string) bool {
 	want, got := strings.SplitN(string(t), ":", 6), strings.SplitN(arn, ":", 6)
-	if len(want) != 6 || len(got) != 6 || got[0] != "arn" || !strings.HasPrefix(got[1], "aws") {
+	if len(want) != 6 || len(got) != 6 || got[0] != "arn" || !isPartition(got[1]) {
 		return false
 	}
 	if want[2] != got[2] || !fitsLabel(want[3], got[3], isRegion) || !fitsLabel(want[4], got[4], isAccount) {
@@ -187,6 +187,11 @@ func fitsLabel(want, got string, wellFormed func(string) bool) bool {
 		return wellFormed(got)
 	}
 	return want == got
+}
+
+// isPartition takes aws, aws-cn, aws-us-gov, aws-iso, … and those yet to come.
+func isPartition(s string) bool {
+	return strings.HasPrefix(s, "aws") && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz-") == ""
 }
 
 func isRegion(s string) bool {
