@@ -32,7 +32,8 @@
 //   - from: a locator; they are tried in order and the first that yields
 //     decides. It is a path into the record (see [Path]), or several
 //     assignments such as "cluster=request.cluster id=request.serviceName". A
-//     path without a name fills {id}. lower(path) and last(path) put a value into
+//     path without a name fills {id}. An ARN that doesn't fit the template ends
+//     the search: what another locator would yield is something else's. lower(path) and last(path) put a value into
 //     lower case and take what follows its last slash.
 //   - when: a condition "path" (there is a value), "!path" (there is none) or
 //     "path=text"; all must hold for the resource to have been made.

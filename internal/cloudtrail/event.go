@@ -56,7 +56,6 @@ type Identity struct {
 	PrincipalID    string
 	ARN            string
 	AccountID      string
-	AccessKeyID    string
 	UserName       string
 	InvokedBy      string
 	IssuerARN      string // sessionContext.sessionIssuer.arn
@@ -67,8 +66,6 @@ type Identity struct {
 	InScopeOf       bool
 	EC2RoleDelivery string
 	OnBehalfOf      string // onBehalfOf.userId of the Identity Center
-	CredentialID    string // credentialId of the Identity Center
-	Provider        string // identityProvider of SAML and web identities
 }
 
 // Service returns the first label of the event source: "ec2" of
@@ -256,18 +253,12 @@ func identity(v gjson.Result) Identity {
 			id.ARN = text(v)
 		case "accountid":
 			id.AccountID = text(v)
-		case "accesskeyid":
-			id.AccessKeyID = text(v)
 		case "username":
 			id.UserName = text(v)
 		case "invokedby":
 			id.InvokedBy = text(v)
 		case "inscopeof":
 			id.InScopeOf = v.IsObject()
-		case "identityprovider":
-			id.Provider = text(v)
-		case "credentialid":
-			id.CredentialID = text(v)
 		case "onbehalfof":
 			id.OnBehalfOf = Value{v}.Key("userId").Text()
 		case "sessioncontext":

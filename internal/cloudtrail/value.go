@@ -142,6 +142,3 @@ func (v Value) Text() string {
 func (v Value) True() bool {
 	return v.r.Type == gjson.True || v.r.Type == gjson.String && strings.EqualFold(v.r.Str, "true")
 }
-
-// Raw returns the JSON text of the value.
-func (v Value) Raw() string { return v.r.Raw }

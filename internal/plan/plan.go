@@ -6,7 +6,6 @@
 package plan
 
 import (
-	"fmt"
 	"time"
 
 	"autotagger/internal/attribute"
@@ -113,12 +112,4 @@ func (p *Planner) resource(e *cloudtrail.Event, c attribute.Creator, r resolve.R
 		res.CORS, _ = p.Policy.CORSFor(r.Name())
 	}
 	return res
-}
-
-// String says in a line what the plan is, for logs and test failures.
-func (p Plan) String() string {
-	if p.Reason != "" {
-		return fmt.Sprintf("skip %s %s: %s", p.Event.Source, p.Event.Name, p.Reason)
-	}
-	return fmt.Sprintf("tag %d resources of %s %s", len(p.Resources), p.Event.Source, p.Event.Name)
 }
