@@ -25,6 +25,13 @@ const maxTags = 50
 // cost a read for every resource whose event comes later.
 const freshFor = 5 * time.Minute
 
+// fewReads is up to how many new resources of one service are asked for at the
+// service itself where GetResources is silent. A burst of more is taken to be
+// untagged: services let their tags be read only slowly (DynamoDB ten a second,
+// https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ListTagsOfResource.html),
+// and the queue would wait for that.
+const fewReads = 10
+
 // target is one resource, for a store.
 type target struct{ arn, account, region string }
 
@@ -151,6 +158,7 @@ type item struct {
 	own            *system // the service's own, where writer is another
 	existing       map[string]string
 	read           bool // existing is known
+	quiet          bool // from the tagging API's silence only
 	missing        map[string]string
 	done           bool
 	res            Result
@@ -350,16 +358,39 @@ func (a *Applier) read(ctx context.Context, items []*item) {
 				b.items[i].take(f)
 			}
 		})
+		a.askAbout(open)
 	}
 }
 
-// take keeps what was read. Where the tagging API is silent, a resource that
-// has just been created is taken to be untagged; any other is asked for at its
-// own service, if there is a way to.
+// askAbout turns the quiet items to their own services, where they are few.
+func (a *Applier) askAbout(items []*item) {
+	var quiet []*item
+	for _, it := range items {
+		if it.quiet {
+			quiet = append(quiet, it)
+		}
+	}
+	everything := func(*system) int { return max(len(quiet), 1) }
+	for _, b := range group(quiet, func(it *item) (*system, string) { return it.own, "" }, everything) {
+		for _, it := range b.items {
+			it.quiet = false
+			if len(b.items) <= fewReads {
+				it.reader, it.read = it.own, false
+			}
+		}
+	}
+}
+
+// take keeps what was read. Where the tagging API is silent, the resource is asked
+// for at its own service, if there is a way to; but one of many that have just
+// been created is taken to be untagged.
 func (it *item) take(f found) {
+	asks := f.silent && it.own != nil && it.reader != it.own
 	switch {
-	case f.silent && (!it.fresh || f.partial) && it.own != nil && it.reader != it.own:
+	case asks && (!it.fresh || f.partial):
 		it.reader = it.own
+	case asks && f.err == nil:
+		it.quiet, it.read = true, true
 	case f.err != nil:
 		it.fail(f.err)
 	default:
