@@ -100,6 +100,7 @@ func TestTemplateFits(t *testing.T) {
 		{db, "arn:aws:rds:eu-west-1:111122223333:db:", false},
 		{db, "arn:aws:neptune:eu-west-1:111122223333:db:orders", false},
 		{db, "arn:aws@@:rds:eu-west-1:111122223333:db:orders", false},
+		{db, "arn:awsng:rds:eu-west-1:111122223333:db:orders", false},
 		{db, "arn:gcp:rds:eu-west-1:111122223333:db:orders", false},
 		{db, "aws:rds:eu-west-1:111122223333:db:orders", false},
 		{user, "arn:aws:iam::111122223333:user/alice", true},

@@ -191,7 +191,7 @@ func fitsLabel(want, got string, wellFormed func(string) bool) bool {
 
 // isPartition takes aws, aws-cn, aws-us-gov, aws-iso, … and those yet to come.
 func isPartition(s string) bool {
-	return strings.HasPrefix(s, "aws") && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz-") == ""
+	return s == "aws" || strings.HasPrefix(s, "aws-") && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz-") == ""
 }
 
 func isRegion(s string) bool {
