@@ -39,8 +39,8 @@ func build(tb testing.TB, pkg string) string {
 	return bin
 }
 
-// tagging is a Resource Groups Tagging API that takes every tag and counts the
-// calls.
+// tagging is a Resource Groups Tagging API, and DynamoDB's reading of tags, that
+// takes every tag and counts the calls.
 func tagging(tb testing.TB) (url string, tagCalls, arns *atomic.Int64) {
 	tb.Helper()
 	tagCalls, arns = new(atomic.Int64), new(atomic.Int64)
@@ -49,6 +49,8 @@ func tagging(tb testing.TB) (url string, tagCalls, arns *atomic.Int64) {
 		switch target := r.Header.Get("X-Amz-Target"); {
 		case strings.HasSuffix(target, ".GetResources"):
 			fmt.Fprint(w, `{"ResourceTagMappingList":[],"PaginationToken":""}`)
+		case strings.HasSuffix(target, ".ListTagsOfResource"): // asked where the former is silent
+			fmt.Fprint(w, `{"Tags":[]}`)
 		case strings.HasSuffix(target, ".TagResources"):
 			var in struct{ ResourceARNList []string }
 			if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
