@@ -50,6 +50,7 @@ func run(w io.Writer) error {
 		{"tagger ready, over hello-world with SDK configuration", "BenchmarkStart", "ms-ready/tagger", "BenchmarkStart", "ms-ready/hello+config", 1.5},
 		{"tagger's first answer (three calls to AWS), over it", "BenchmarkStart", "ms-first-answer/tagger", "BenchmarkStart", "ms-first-answer/hello+config", 0},
 		{"cors ready, over the same", "BenchmarkStart", "ms-ready/cors", "BenchmarkStart", "ms-ready/hello+config", 1.5},
+		{"cors's first answer (no call to AWS), over it", "BenchmarkStart", "ms-first-answer/cors", "BenchmarkStart", "ms-first-answer/hello+config", 1.5},
 		{"tagger's memory, over the same", "BenchmarkStart", "MB-peak/tagger", "BenchmarkStart", "MB-peak/hello+config", 0},
 		{"tagger's binary, over the same", "BenchmarkStart", "MB-binary/tagger", "BenchmarkStart", "MB-binary/hello+config", 0},
 	} {
