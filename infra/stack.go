@@ -14,6 +14,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"autotagger/internal/catalogue"
+	"autotagger/internal/plan"
 )
 
 const stackName = "Autotagger"
@@ -96,7 +97,7 @@ func newStack(app awscdk.App, s Settings, stage string) (awscdk.Stack, error) {
 // bucketRows returns the rows of the calls that make general purpose buckets.
 func bucketRows(rows []*catalogue.Row) []*catalogue.Row {
 	return slices.DeleteFunc(slices.Clone(rows), func(r *catalogue.Row) bool {
-		return !slices.ContainsFunc(r.Resources, func(res catalogue.Resource) bool { return res.Type == "AWS::S3::Bucket" })
+		return !slices.ContainsFunc(r.Resources, func(res catalogue.Resource) bool { return res.Type == plan.BucketType })
 	})
 }
 

@@ -1,6 +1,7 @@
 package catalogue
 
 import (
+	"cmp"
 	"embed"
 	"fmt"
 	"io/fs"
@@ -141,10 +142,7 @@ func (c *Catalogue) All() ([]*Row, error) {
 		}
 	}
 	slices.SortFunc(all, func(a, b *Row) int {
-		if n := strings.Compare(a.Source, b.Source); n != 0 {
-			return n
-		}
-		return strings.Compare(a.Event, b.Event)
+		return cmp.Or(strings.Compare(a.Source, b.Source), strings.Compare(a.Event, b.Event))
 	})
 	return all, nil
 }

@@ -74,21 +74,27 @@ func documents(data []byte) iter.Seq2[[]byte, error] {
 			yield(data, nil)
 			return
 		}
-		for rest := bytes.TrimLeft(data, " \t\r\n"); len(rest) > 0; rest = bytes.TrimLeft(rest, " \t\r\n") {
+		for rest := trim(data); len(rest) > 0; rest = trim(rest) {
 			part := rest[:nextStart(rest)]
-			doc, size, err := first(part)
-			if err != nil {
-				size = len(part)
-				if !yield(nil, malformed("no valid JSON at byte %d: %v", len(data)-len(rest)+errorOffset(err), err)) {
+			rest = rest[len(part):]
+			// A line may hold many, as those that Firehose delivers.
+			for part = trim(part); len(part) > 0; part = trim(part) {
+				doc, size, err := first(part)
+				if err != nil {
+					at := len(data) - len(rest) - len(part) + errorOffset(err)
+					doc, size, err = nil, len(part), malformed("no valid JSON at byte %d: %v", at, err)
+				}
+				if !yield(doc, err) {
 					return
 				}
-			} else if !yield(doc, nil) {
-				return
+				part = part[size:]
 			}
-			rest = rest[size:]
 		}
 	}
 }
+
+// trim cuts the white space before a document.
+func trim(data []byte) []byte { return bytes.TrimLeft(data, " \t\r\n") }
 
 // first returns the document that data begins with, and its size.
 func first(data []byte) (doc []byte, size int, err error) {
@@ -124,36 +130,32 @@ func errorOffset(err error) int {
 // unpack emits what a document holds. It returns false when emit did.
 func unpack(doc gjson.Result, emit func(*Event, error) bool) bool {
 	if doc.IsArray() {
-		more := true
-		doc.ForEach(func(_, v gjson.Result) bool {
-			more = unpack(v, emit)
-			return more
-		})
-		return more
+		return all(doc, func(v gjson.Result) bool { return unpack(v, emit) })
 	}
 	if events := doc.Get("Events"); events.IsArray() {
-		more := true
-		events.ForEach(func(_, v gjson.Result) bool {
-			more = emit(Decode(v.Get("CloudTrailEvent").Str))
-			return more
-		})
-		return more
+		return all(events, func(v gjson.Result) bool { return emit(Decode(v.Get("CloudTrailEvent").Str)) })
 	}
 	records := doc.Get("Records")
 	if !records.IsArray() {
 		return emit(decode(doc))
 	}
-	more := true
-	records.ForEach(func(_, v gjson.Result) bool {
+	return all(records, func(v gjson.Result) bool {
 		if v.Get("eventSource").Str != "aws:sqs" {
-			more = emit(decode(v))
-			return more
+			return emit(decode(v))
 		}
 		if body := v.Get("body"); body.Type == gjson.String {
-			more = emit(Decode(body.Str))
-		} else {
-			more = emit(nil, malformed("the SQS message has no body"))
+			return emit(Decode(body.Str))
 		}
+		return emit(nil, malformed("the SQS message has no body"))
+	})
+}
+
+// all calls f with the members of an array until it returns false, and returns
+// whether it never did.
+func all(array gjson.Result, f func(gjson.Result) bool) bool {
+	more := true
+	array.ForEach(func(_, v gjson.Result) bool {
+		more = f(v)
 		return more
 	})
 	return more

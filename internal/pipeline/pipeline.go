@@ -13,6 +13,7 @@ import (
 	"fmt"
 
 	"autotagger/internal/apply"
+	"autotagger/internal/attribute"
 	"autotagger/internal/catalogue"
 	"autotagger/internal/cloudtrail"
 	"autotagger/internal/plan"
@@ -73,13 +74,16 @@ func (p *Pipeline) Plan(records []cloudtrail.Record) []Result {
 // plan plans for one record. A panic would be a fault of the program; it is kept
 // from the other records of the batch.
 func (p *Pipeline) plan(rec cloudtrail.Record) (r Result) {
-	r = Result{Record: rec}
+	r = Result{Record: rec, Plan: plan.Plan{Creator: attribute.Of(cloudtrail.Identity{})}}
 	defer func() {
 		if fault := recover(); fault != nil {
 			r.Err = fmt.Errorf("planning: panic: %v", fault)
 		}
 	}()
 	if rec.Err != nil {
+		if rec.Event != nil {
+			r.Plan.Creator = attribute.Of(rec.Event.Identity)
+		}
 		r.Plan.Reason, r.Plan.Detail = malformed, rec.Err.Error()
 		var unusable *cloudtrail.Error
 		if errors.As(rec.Err, &unusable) {

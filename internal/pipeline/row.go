@@ -4,8 +4,6 @@ import (
 	"maps"
 
 	"autotagger/internal/apply"
-	"autotagger/internal/attribute"
-	"autotagger/internal/cloudtrail"
 	"autotagger/internal/plan"
 )
 
@@ -62,13 +60,10 @@ func (r *Result) Row() Row {
 	if row.Reason != "" {
 		row.Decision = "skip"
 	}
-	creator := attribute.Of(cloudtrail.Identity{})
-	if r.Record.Event != nil {
-		creator = attribute.Of(r.Record.Event.Identity)
-	}
 	if e := r.Record.Event; e != nil && r.Plan.Reason != malformed {
 		row.Event = EventRow{e.ID, e.Source, e.Name, e.TimeText, e.Region, e.Account}
 	}
+	creator := r.Plan.Creator
 	row.Creator = CreatorRow{creator.Name, creator.Kind, creator.ARN, creator.Via}
 	for i, res := range r.Plan.Resources {
 		row.Resources = append(row.Resources, resourceRow(res, &r.Resources[i]))

@@ -67,7 +67,8 @@ func (p *Planner) Plan(e *cloudtrail.Event) (Plan, error) {
 			detail = why
 			continue
 		}
-		if p.Policy.ModeFor(r.Account, r.Region) == policy.Off {
+		mode := p.Policy.ModeFor(r.Account, r.Region)
+		if mode == policy.Off {
 			detail = "the mode is off for account " + r.Account + " in " + r.Region
 			continue
 		}
@@ -75,7 +76,7 @@ func (p *Planner) Plan(e *cloudtrail.Event) (Plan, error) {
 			detail = "the create request has the opt-out tag"
 			continue
 		}
-		plan.Resources = append(plan.Resources, p.resource(e, plan.Creator, r, subject))
+		plan.Resources = append(plan.Resources, p.resource(e, plan.Creator, r, subject, mode))
 	}
 	if len(plan.Resources) == 0 {
 		plan.Reason, plan.Detail = resolve.Excluded, detail
@@ -84,8 +85,8 @@ func (p *Planner) Plan(e *cloudtrail.Event) (Plan, error) {
 }
 
 // resource says what one resource is to carry.
-func (p *Planner) resource(e *cloudtrail.Event, c attribute.Creator, r resolve.Resource, s policy.Subject) Resource {
-	res := Resource{Resource: r, Mode: p.Policy.ModeFor(r.Account, r.Region), Tags: map[string]string{}}
+func (p *Planner) resource(e *cloudtrail.Event, c attribute.Creator, r resolve.Resource, s policy.Subject, mode policy.Mode) Resource {
+	res := Resource{Resource: r, Mode: mode, Tags: map[string]string{}}
 	keys := p.Policy.Tags
 	set := func(key, value string) {
 		standing, stands := r.Requested[key]
