@@ -22,7 +22,13 @@ type Row struct {
 	// Untaggable is why what the call creates can't be tagged; Resources is
 	// then empty.
 	Untaggable string
-	Evidence   string
+	// Off is why the row isn't used unless the configuration turns it on; it
+	// begins with its class: job, upsert or weak.
+	Off string
+	// Arrives is the only region in which events of a global service arrive; ""
+	// where each region has its own.
+	Arrives  string
+	Evidence string
 }
 
 // Resource is one kind of resource that a call creates.
@@ -37,6 +43,13 @@ type Resource struct {
 	Tags        Path     // the create request's tags; empty: it takes none
 	TagsFor     string   // EC2's resource type whose tag specification counts
 	Upsert      bool
+	// Spaces says that names may have spaces and punctuation in them.
+	Spaces bool
+	// LookUp names the look-up in AWS that tells whether the call created the
+	// resource or changed one; "" where the record tells.
+	LookUp string
+	// Calls are the service's own tag calls; nil where there are none.
+	Calls *Calls
 }
 
 // APINone is the API of a resource that is reported but never written to.

@@ -22,14 +22,17 @@ func parse(name, text string) ([]*Row, error) {
 
 // parser holds what has been read of a file.
 type parser struct {
-	name   string
-	line   int
-	head   Resource // what the rows share
-	source string
-	dated  bool
-	rows   []*Row
-	row    *Row
-	faults []error
+	name    string
+	line    int
+	head    Resource // what the rows share
+	source  string
+	dated   bool
+	arrives string
+	calls   map[string]*Calls
+	client  *Calls // whose block is being read
+	rows    []*Row
+	row     *Row
+	faults  []error
 }
 
 func (p *parser) fault(format string, args ...any) {
@@ -62,11 +65,15 @@ func (p *parser) field(line string) {
 		p.fault("%q is no field: value", line)
 		return
 	}
-	if p.row == nil && (key == "untaggable" || key == "type") {
+	if p.row == nil && (key == "untaggable" || key == "type" || key == "off") {
 		p.fault("%s stands before the first event", key)
 		return
 	}
 	var err error
+	if key == "client" || p.client != nil && key != "event" {
+		p.check(p.clientField(key, value))
+		return
+	}
 	switch key {
 	case "source":
 		p.source = value
@@ -75,9 +82,14 @@ func (p *parser) field(line string) {
 		p.dated = value == "yes"
 	case "event":
 		p.endRow()
-		p.row = &Row{Source: p.source, Event: value, Dated: p.dated}
+		p.client = nil
+		p.row = &Row{Source: p.source, Event: value, Dated: p.dated, Arrives: p.arrives}
 	case "untaggable":
 		p.row.Untaggable = value
+	case "off":
+		p.row.Off = value
+	case "arrives":
+		p.arrives = value
 	case "evidence":
 		if p.row != nil {
 			p.row.Evidence = value
@@ -109,6 +121,15 @@ func (p *parser) field(line string) {
 		r.TagsFor = strings.TrimSpace(kind)
 	case "upsert":
 		p.resource().Upsert = value == "yes"
+	case "spaces":
+		p.resource().Spaces = value == "yes"
+	case "look-up":
+		p.resource().LookUp = value
+	case "calls":
+		r := p.resource()
+		if r.Calls = p.calls[value]; r.Calls == nil {
+			p.fault("there is no client %q", value)
+		}
 	default:
 		p.fault("there is no field %q", key)
 	}

@@ -1,0 +1,132 @@
+package models
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Service is a service's model in botocore (service-2.json).
+type Service struct {
+	Name       string `json:"-"` // of its folder: memorydb
+	Version    string `json:"-"` // of the API, as the folder has it
+	Metadata   Metadata
+	Operations map[string]*Operation
+	Shapes     map[string]*Shape
+	Rules      json.RawMessage `json:"-"` // endpoint-rule-set-1.json
+}
+
+// Metadata is what a model says of the service as a whole.
+type Metadata struct {
+	APIVersion, EndpointPrefix, SigningName, Protocol, ServiceID, TargetPrefix, JSONVersion, GlobalEndpoint, ServiceFullName string
+}
+
+// Signing returns the name that requests are signed for.
+func (m Metadata) Signing() string {
+	if m.SigningName != "" {
+		return m.SigningName
+	}
+	return m.EndpointPrefix
+}
+
+// Operation is one call.
+type Operation struct {
+	Name string
+	HTTP struct{ Method, RequestURI string }
+	// Input and Output are nil where the call has none.
+	Input, Output *Ref
+	Deprecated    bool
+	Idempotent    bool
+	Documentation string
+}
+
+// Ref is the use of a shape, with what holds at this place only.
+type Ref struct {
+	Shape         string
+	LocationName  string
+	QueryName     string
+	Location      string // header, uri, querystring; "" in the body
+	ResultWrapper string
+	Deprecated    bool
+	Documentation string
+}
+
+// Shape is a type.
+type Shape struct {
+	Type          string // structure, list, map, string, integer, …
+	Members       map[string]*Ref
+	Required      []string
+	Member        *Ref // of a list
+	Key, Value    *Ref // of a map
+	Payload       string
+	Enum          []string
+	Pattern       string
+	LocationName  string
+	Flattened     bool
+	Wrapper       bool
+	Sensitive     bool
+	Min, Max      json.Number
+	Documentation string
+}
+
+// Names returns the names of a structure's members, sorted.
+func (s *Shape) Names() []string {
+	names := make([]string, 0, len(s.Members))
+	for n := range s.Members {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Shape returns what a use refers to, an empty structure for nil.
+func (s *Service) Shape(r *Ref) *Shape {
+	if r != nil && s.Shapes[r.Shape] != nil {
+		return s.Shapes[r.Shape]
+	}
+	return &Shape{Type: "structure"}
+}
+
+// Names returns the names of the operations, sorted.
+func (s *Service) Names() []string {
+	names := make([]string, 0, len(s.Operations))
+	for n := range s.Operations {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// protocols are those that models are known to have.
+var protocols = []string{"json", "query", "ec2", "rest-json", "rest-xml", "smithy-rpc-v2-cbor"}
+
+// shapeTypes are the types of shapes that are known.
+var shapeTypes = []string{
+	"structure", "list", "map", "string", "integer", "long", "float", "double", "boolean", "timestamp", "blob",
+	"character", "short", "byte", "bigdecimal", "biginteger",
+}
+
+// check finds what a model doesn't say, or says in a way that isn't known.
+func (s *Service) check() error {
+	if s.Metadata.ServiceID == "" || s.Metadata.EndpointPrefix == "" || len(s.Operations) == 0 {
+		return fmt.Errorf("the model lacks its serviceId, endpointPrefix or operations")
+	}
+	if !slices.Contains(protocols, s.Metadata.Protocol) {
+		return fmt.Errorf("the protocol %q is not known; the known ones are %s", s.Metadata.Protocol, strings.Join(protocols, ", "))
+	}
+	for name, op := range s.Operations {
+		op.Name = name
+		for _, r := range []*Ref{op.Input, op.Output} {
+			if r != nil && s.Shapes[r.Shape] == nil {
+				return fmt.Errorf("%s refers to %s, which isn't there", name, r.Shape)
+			}
+		}
+	}
+	for name, sh := range s.Shapes {
+		if !slices.Contains(shapeTypes, sh.Type) {
+			return fmt.Errorf("%s is of the unknown type %q", name, sh.Type)
+		}
+	}
+	return nil
+}
