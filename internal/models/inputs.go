@@ -124,8 +124,12 @@ func (a *AWS) readBotocore(wheel []byte) error {
 	}
 	newest := map[string]string{}
 	files := map[string]*zip.File{}
+	var partitions *zip.File
 	for _, f := range z.File {
 		parts := strings.Split(f.Name, "/")
+		if f.Name == "botocore/data/partitions.json" {
+			partitions = f
+		}
 		if len(parts) != 5 || parts[1] != "data" {
 			continue
 		}
@@ -134,9 +138,13 @@ func (a *AWS) readBotocore(wheel []byte) error {
 			newest[parts[2]] = max(newest[parts[2]], parts[3])
 		}
 	}
+	all, err := readPartitions(partitions)
+	if err != nil {
+		return fmt.Errorf("botocore/data/partitions.json: %w", err)
+	}
 	var faults []error
 	for name, version := range newest {
-		s := &Service{Name: name, Version: version}
+		s := &Service{Name: name, Version: version, Partitions: all}
 		folder := "botocore/data/" + name + "/" + version + "/"
 		err := readGzip(files[folder+"service-2.json.gz"], s)
 		if err == nil && files[folder+"endpoint-rule-set-1.json.gz"] != nil {
@@ -153,6 +161,25 @@ func (a *AWS) readBotocore(wheel []byte) error {
 	}
 	slices.SortFunc(a.Services, func(x, y *Service) int { return cmp.Compare(x.Name, y.Name) })
 	return errors.Join(faults...)
+}
+
+func readPartitions(f *zip.File) ([]Partition, error) {
+	if f == nil {
+		return nil, errors.New("it isn't there")
+	}
+	r, err := f.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	var data struct{ Partitions []Partition }
+	if err := json.NewDecoder(r).Decode(&data); err != nil {
+		return nil, err
+	}
+	if len(data.Partitions) < 3 {
+		return nil, fmt.Errorf("it has %d partitions", len(data.Partitions))
+	}
+	return data.Partitions, nil
 }
 
 func readGzip(f *zip.File, into any) error {

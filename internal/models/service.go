@@ -15,11 +15,24 @@ type Service struct {
 	Operations map[string]*Operation
 	Shapes     map[string]*Shape
 	Rules      json.RawMessage `json:"-"` // endpoint-rule-set-1.json
+	Partitions []Partition     `json:"-"` // partitions.json, which the rules refer to
+}
+
+// Partition is a part of AWS with accounts and names of its own.
+type Partition struct {
+	ID          string
+	RegionRegex string
+	Regions     map[string]json.RawMessage // by name; aws-global and its like are no regions
+	// Outputs are what the endpoint rules see of it: dnsSuffix, dualStackDnsSuffix, …
+	Outputs map[string]any
 }
 
 // Metadata is what a model says of the service as a whole.
 type Metadata struct {
-	APIVersion, EndpointPrefix, SigningName, Protocol, ServiceID, TargetPrefix, JSONVersion, GlobalEndpoint, ServiceFullName string
+	APIVersion, EndpointPrefix, SigningName, Protocol, ServiceID, TargetPrefix, JSONVersion, GlobalEndpoint, ServiceFullName, UID string
+	// Protocols are all that the service speaks; Protocol is the one that
+	// botocore prefers.
+	Protocols []string
 }
 
 // Signing returns the name that requests are signed for.
@@ -36,9 +49,14 @@ type Operation struct {
 	HTTP struct{ Method, RequestURI string }
 	// Input and Output are nil where the call has none.
 	Input, Output *Ref
+	Errors        []Ref
 	Deprecated    bool
 	Idempotent    bool
 	Documentation string
+	// Endpoint.HostPrefix stands before the service's host: "api.".
+	Endpoint struct{ HostPrefix string }
+	// StaticContextParams are parameters that the call gives to the endpoint's rules.
+	StaticContextParams map[string]struct{ Value any }
 }
 
 // Ref is the use of a shape, with what holds at this place only.
@@ -50,6 +68,9 @@ type Ref struct {
 	ResultWrapper string
 	Deprecated    bool
 	Documentation string
+	// ContextParam.Name is the parameter of the endpoint's rules that gets the
+	// member's value.
+	ContextParam struct{ Name string }
 }
 
 // Shape is a type.
