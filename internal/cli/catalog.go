@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"autotagger/internal/catalogue"
+	"autotagger/internal/policy"
 )
 
 // catalogRow is one event and one kind of resource that it creates.
@@ -41,12 +42,16 @@ func newCatalog(a *app) *cobra.Command {
 		Long: `Catalog prints a row for each create call: the type of what it creates, how its
 ARN is found, which API tags it, which permissions that takes and what the row
 stands on. A call that creates several kinds of resources is named with its
-first. Rows that are not enabled are calls whose results can't be tagged; the
-evidence says why.`,
-		Example: "  autotagger catalog --service ec2\n  autotagger catalog --summary -o json",
+first. Rows that are not enabled are calls whose results can't be tagged, or that
+are off unless the configuration turns them on; the evidence says why.`,
+		Example: "  autotagger catalog --service ec2\n  autotagger catalog --config autotagger.yaml --summary -o json",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			table, err := a.table()
+			if err != nil {
+				return err
+			}
+			p, err := a.policy()
 			if err != nil {
 				return err
 			}
@@ -60,11 +65,12 @@ evidence says why.`,
 				}
 			}
 			if sum {
-				return a.printSummary(summarise(all), table)
+				return a.printSummary(summarise(p.RowsOn(all)), table)
 			}
-			return a.printCatalog(all, table)
+			return a.printCatalog(all, p, table)
 		},
 	}
+	a.configFlag(c)
 	c.Flags().StringVar(&service, "service", "", "only this service, by its event source: s3, or s3.amazonaws.com")
 	c.Flags().BoolVar(&sum, "summary", false, "only count")
 	return c
@@ -81,15 +87,16 @@ func ofService(rows []*catalogue.Row, service string) []*catalogue.Row {
 	return of
 }
 
-func rowOf(r *catalogue.Row) catalogRow {
+func rowOf(r *catalogue.Row, p *policy.Policy) catalogRow {
+	row := catalogRow{Source: r.Source, Name: r.Event, API: catalogue.APINone, Permissions: []string{}, Evidence: r.Evidence, Enabled: true}
+	if why := p.RowOff(r); why != "" {
+		row.Enabled, row.Evidence = false, why+"; "+r.Evidence
+	}
 	if r.Untaggable != "" {
-		return catalogRow{Source: r.Source, Name: r.Event, API: catalogue.APINone, Permissions: []string{}, Evidence: r.Untaggable + "; " + r.Evidence}
+		return row
 	}
 	first := r.Resources[0]
-	row := catalogRow{
-		Source: r.Source, Name: r.Event, Type: first.Type, API: first.API,
-		Permissions: catalogue.Actions([]*catalogue.Row{r}), Evidence: r.Evidence, Enabled: true,
-	}
+	row.Type, row.API, row.Permissions = first.Type, first.API, catalogue.Actions([]*catalogue.Row{r})
 	if row.Permissions == nil {
 		row.Permissions = []string{}
 	}
@@ -101,13 +108,11 @@ func rowOf(r *catalogue.Row) catalogRow {
 	return row
 }
 
+// summarise counts rows that are on.
 func summarise(rows []*catalogue.Row) summary {
 	var s summary
 	types, services := map[string]bool{}, map[string]bool{}
 	for _, r := range rows {
-		if r.Untaggable != "" {
-			continue
-		}
 		s.Events++
 		services[r.Source] = true
 		for _, res := range r.Resources {
@@ -132,12 +137,12 @@ func (a *app) printSummary(s summary, table bool) error {
 	return err
 }
 
-func (a *app) printCatalog(all []*catalogue.Row, table bool) error {
+func (a *app) printCatalog(all []*catalogue.Row, p *policy.Policy, table bool) error {
 	if !table {
 		enc := json.NewEncoder(a.stdout)
 		enc.SetEscapeHTML(false)
 		for _, r := range all {
-			if err := enc.Encode(rowOf(r)); err != nil {
+			if err := enc.Encode(rowOf(r, p)); err != nil {
 				return failure{err}
 			}
 		}
@@ -146,9 +151,12 @@ func (a *app) printCatalog(all []*catalogue.Row, table bool) error {
 	tab := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tab, "SOURCE\tEVENT\tTYPE\tAPI\tARN")
 	for _, r := range all {
-		row := rowOf(r)
-		if !row.Enabled {
+		row := rowOf(r, p)
+		switch {
+		case r.Untaggable != "":
 			row.Type, row.API, row.ARN = "(not taggable)", "-", row.Evidence
+		case !row.Enabled:
+			row.API, row.ARN = "(off)", row.Evidence
 		}
 		fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t%s\n", strings.TrimSuffix(row.Source, ".amazonaws.com"), row.Name, row.Type, row.API, row.ARN)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"autotagger/internal/catalogue"
 	"autotagger/internal/policy"
 )
 
@@ -130,7 +131,7 @@ func (a *app) configFlag(c *cobra.Command) {
 	c.MarkFlagFilename("config", "yaml", "yml")
 }
 
-// policy reads the configuration.
+// policy reads the configuration. It warns of what a deployment would refuse.
 func (a *app) policy() (*policy.Policy, error) {
 	if a.config == "" {
 		return policy.Default(), nil
@@ -142,6 +143,16 @@ func (a *app) policy() (*policy.Policy, error) {
 	p, err := policy.Parse(a.config, data)
 	if err != nil {
 		return nil, failure{fmt.Errorf("the configuration is refused:\n%w", err)}
+	}
+	if len(p.Catalogue.Enable)+len(p.Catalogue.Disable) == 0 {
+		return p, nil // without parsing the whole catalogue
+	}
+	rows, err := catalogue.Default().All()
+	if err != nil {
+		return nil, failure{err}
+	}
+	for _, unmatched := range p.UnmatchedCalls(rows) {
+		fmt.Fprintf(a.stderr, "autotagger: %s: %s\n", a.config, unmatched)
 	}
 	return p, nil
 }

@@ -75,6 +75,9 @@ func (r *rows) print(row pipeline.Row) error {
 		if res.Error != "" {
 			what += " " + res.Error
 		}
+		if res.LastResort {
+			what += " (last resort: the call isn't in the catalogue)"
+		}
 		if res.API == "none" {
 			what += " (never written to)"
 		}

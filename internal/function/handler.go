@@ -25,7 +25,7 @@ const (
 	KeyRegion    = "region"
 	KeyCreator   = "creator"
 	KeyResources = "resources" // how many
-	KeyResults   = "results"   // a list: arn, outcome, cors, why, error, costCenterSource
+	KeyResults   = "results"   // a list: arn, outcome, cors, why, error, costCenterSource, lastResort
 	KeySettled   = "settled"   // false: the message stays in the queue
 	KeyMillis    = "ms"        // of the whole batch
 )
@@ -87,7 +87,10 @@ func (h *Handler) log(ctx context.Context, m events.SQSMessage, r *pipeline.Resu
 	}
 	results := make([]any, 0, len(row.Resources))
 	for _, res := range row.Resources {
-		result := map[string]string{"arn": res.ARN}
+		result := map[string]any{"arn": res.ARN}
+		if res.LastResort {
+			result["lastResort"] = true
+		}
 		for key, value := range map[string]string{"outcome": res.Outcome, "cors": res.CORS, "why": res.Why, "error": res.Error, "costCenterSource": res.CostCenterSource} {
 			if value != "" {
 				result[key] = value

@@ -43,6 +43,7 @@ type ResourceRow struct {
 	API         string            `json:"api"`
 	Tags        map[string]string `json:"tags"`
 	Permissions []string          `json:"permissions"`
+	LastResort  bool              `json:"lastResort,omitempty"` // the call isn't in the catalogue
 	CORS        string            `json:"cors,omitempty"`
 	Outcome     string            `json:"outcome,omitempty"` // of a replay
 	Why         string            `json:"why,omitempty"`
@@ -74,7 +75,7 @@ func (r *Result) Row() Row {
 func resourceRow(res plan.Resource, out *ResourceResult) ResourceRow {
 	row := ResourceRow{
 		ARN: res.ARN, Type: res.Type, API: res.API, Tags: res.Tags, Permissions: res.Permissions,
-		CostCenterSource: res.CostCenterSource,
+		LastResort: res.LastResort, CostCenterSource: res.CostCenterSource,
 	}
 	if row.Permissions == nil {
 		row.Permissions = []string{}

@@ -46,7 +46,7 @@ const BucketType = "AWS::S3::Bucket"
 // data, never of the event.
 func (p *Planner) Plan(e *cloudtrail.Event) (Plan, error) {
 	plan := Plan{Event: e, Creator: attribute.Of(e.Identity)}
-	created, reason, detail, err := resolve.Resolve(p.Catalogue, e)
+	created, reason, detail, err := resolve.Resolve(p.Catalogue, p.Policy, e)
 	if err != nil {
 		return plan, err
 	}

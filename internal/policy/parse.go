@@ -58,6 +58,7 @@ func (b *builder) policy(root *node) *Policy {
 	if n := root.get("cors"); n != nil {
 		b.cors(&p.CORS, n)
 	}
+	b.catalogue(&p.Catalogue, root.get("catalogue"))
 	if n := root.get("own-roles"); n != nil {
 		p.OwnRoles = append(p.OwnRoles, n.strs()...)
 	}
@@ -233,6 +234,21 @@ func (b *builder) exclude(e *Exclude, n *node) {
 		e.Tag = &TagMatch{Key: tag.text}
 	default:
 		e.Tag = &TagMatch{Key: tag.get("key").str(""), Value: tag.get("value").str("")}
+	}
+}
+
+func (b *builder) catalogue(c *Catalogue, n *node) {
+	c.Enable = n.get("enable").strs()
+	c.Disable = n.get("disable").strs()
+	c.LastResort = n.get("last-resort").is(true)
+	for _, list := range []string{"enable", "disable"} {
+		for _, call := range n.get(list).list() {
+			// The commonest slip; the schema's pattern has room for sources of
+			// several labels, such as models.lex.
+			if service, _, _ := strings.Cut(call.str(""), ":"); strings.HasSuffix(service, ".amazonaws.com") {
+				b.fault(call, "%s names the whole event source; leave .amazonaws.com out", quoted(call.text))
+			}
+		}
 	}
 }
 

@@ -121,6 +121,7 @@ func TestParseExample(t *testing.T) {
 		{ID: "read-by-anyone", AllowedMethods: []string{"GET", "HEAD"}, AllowedOrigins: []string{"*"}, MaxAgeSeconds: 3000},
 		{ID: "upload-by-us", AllowedMethods: []string{"PUT", "POST"}, AllowedOrigins: []string{"https://*.example.com"}, AllowedHeaders: []string{"*"}, ExposeHeaders: []string{"ETag"}},
 	}
+	want.Catalogue = policy.Catalogue{Enable: []string{"*:Run*"}, Disable: []string{"ec2:CreateDefault*"}}
 	want.OwnRoles = append(want.OwnRoles, "platform-replay-*")
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("Parse(example) =\n%+v\nwant\n%+v", got, want)

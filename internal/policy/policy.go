@@ -80,6 +80,7 @@ type Policy struct {
 	CostCenter []Source
 	Exclude    Exclude
 	CORS       CORS
+	Catalogue  Catalogue
 	// OwnRoles are globs over the names of the roles we run under ourselves:
 	// those of the deployed functions, and what the configuration adds.
 	OwnRoles []string

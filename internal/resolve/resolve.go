@@ -14,7 +14,8 @@ import (
 type Reason string
 
 // The reasons. Malformed and not-cloudtrail are those of package cloudtrail;
-// OwnEvent and Excluded are found by package plan, which knows the policy.
+// OwnEvent is found by package plan, which knows the policy, and so is Excluded
+// but for rows that are off.
 const (
 	DryRun       Reason = "dry-run"
 	CallFailed   Reason = "error" // the call was refused or failed
@@ -42,6 +43,9 @@ type Resource struct {
 	// Upsert says that the resource may have tags beside those: the call may
 	// answer with one that exists, or the record doesn't tell its tags.
 	Upsert bool
+	// LastResort says that the call isn't in the catalogue and the resource was
+	// worked out from its response alone.
+	LastResort bool
 }
 
 // Name returns what the resource is called within its account: what follows
@@ -50,9 +54,18 @@ func (r Resource) Name() string {
 	return r.ARN[strings.LastIndexAny(r.ARN, ":/")+1:]
 }
 
+// Switches say which calls are handled. A [*policy.Policy] has them.
+type Switches interface {
+	// RowOff says why a row isn't used, "" where it is.
+	RowOff(*catalogue.Row) string
+	// LastResort reports whether a call that has no row may be handled where
+	// its response leaves no doubt.
+	LastResort(eventSource, eventName string) bool
+}
+
 // Resolve returns what the event created. Without resources there is a reason,
 // and a detail for the log. The error is a fault of the catalogue's data.
-func Resolve(c *catalogue.Catalogue, e *cloudtrail.Event) (created []Resource, reason Reason, detail string, err error) {
+func Resolve(c *catalogue.Catalogue, on Switches, e *cloudtrail.Event) (created []Resource, reason Reason, detail string, err error) {
 	if reason, detail := screen(e); reason != "" {
 		return nil, reason, detail, nil
 	}
@@ -61,7 +74,15 @@ func Resolve(c *catalogue.Catalogue, e *cloudtrail.Event) (created []Resource, r
 	case err != nil:
 		return nil, "", "", err
 	case row == nil && creates(e.Name):
-		return nil, UnknownEvent, e.Source + " " + e.Name + " is not in the catalogue", nil
+		detail = e.Source + " " + e.Name + " is not in the catalogue"
+		if !on.LastResort(e.Source, catalogue.Undated(e.Name)) {
+			return nil, UnknownEvent, detail, nil
+		}
+		found, doubt := lastResort(e)
+		if doubt != "" {
+			return nil, UnknownEvent, detail + ", and " + doubt, nil
+		}
+		return []Resource{found}, "", "", nil
 	case row == nil:
 		return nil, NotACreate, "", nil
 	case row.Untaggable != "":
@@ -73,6 +94,9 @@ func Resolve(c *catalogue.Catalogue, e *cloudtrail.Event) (created []Resource, r
 	}
 	if len(created) == 0 {
 		return nil, NoIdentifier, "the record doesn't name the " + row.Resources[0].Type, nil
+	}
+	if why := on.RowOff(row); why != "" {
+		return nil, Excluded, why, nil
 	}
 	return created, "", "", nil
 }
@@ -312,14 +336,23 @@ func textAt(v cloudtrail.Value, place []string) string {
 func (r record) unwrap(v cloudtrail.Value) cloudtrail.Value {
 	var inner cloudtrail.Value
 	v.Each(func(key string, val cloudtrail.Value) {
-		if rest, ok := cutPrefixFold(key, r.op); ok {
-			switch rest {
-			case "Request", "Response", "Result", "Input", "Output":
-				inner = val
-			}
+		if r.wraps(key) {
+			inner = val
 		}
 	})
 	return inner
+}
+
+// wraps reports whether a key is that of such an object.
+func (r record) wraps(key string) bool {
+	rest, ok := cutPrefixFold(key, r.op)
+	if ok {
+		switch rest {
+		case "Request", "Response", "Result", "Input", "Output":
+			return true
+		}
+	}
+	return false
 }
 
 func cutPrefixFold(s, prefix string) (string, bool) {

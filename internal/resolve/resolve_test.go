@@ -51,6 +51,13 @@ event: CreateNowhere
 evidence: test
 untaggable: it has no tags
 
+event: CreateOff
+evidence: test
+off: job: it ends by itself
+type: X::Job
+arn: arn:{partition}:x:{region}:{account}:job/{id}
+from: response.id
+
 event: CreateThing
 evidence: test
 type: X::Thing
@@ -75,10 +82,22 @@ func testCatalogue() *catalogue.Catalogue {
 	return catalogue.New(fstest.MapFS{"x.txt": {Data: []byte(data)}})
 }
 
+// switches turn on what is on by default, and the last resort if they say so.
+type switches struct{ lastResort bool }
+
+func (switches) RowOff(r *catalogue.Row) string {
+	if r.Off != "" {
+		return "off: " + r.Off
+	}
+	return ""
+}
+
+func (s switches) LastResort(string, string) bool { return s.lastResort }
+
 // resolved says what was found: ARNs, or the reason in brackets.
 func resolved(t testing.TB, e *cloudtrail.Event) string {
 	t.Helper()
-	created, reason, _, err := resolve.Resolve(testCatalogue(), e)
+	created, reason, _, err := resolve.Resolve(testCatalogue(), switches{}, e)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,6 +162,8 @@ func TestResolve(t *testing.T) {
 		"no verb of creation":   {"CreatelyUpdate", ``, "[not-a-create]"},
 		"not a create":          {"DeleteThing", ``, "[not-a-create]"},
 		"not taggable":          {"CreateNowhere", ``, "[not-taggable]"},
+		"off":                   {"CreateOff", `,"responseElements":{"id":"a"}`, "[excluded]"},
+		"off, without an id":    {"CreateOff", ``, "[no-identifier]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -184,7 +205,7 @@ func TestRequestedTags(t *testing.T) {
 		`"tags":[7]`:                                                "",
 		`"other":1`:                                                 "",
 	} {
-		created, _, _, err := resolve.Resolve(testCatalogue(), event(t, "CreateThing", `,"requestParameters":{"thingName":"a",`+in+`}`))
+		created, _, _, err := resolve.Resolve(testCatalogue(), switches{}, event(t, "CreateThing", `,"requestParameters":{"thingName":"a",`+in+`}`))
 		if err != nil || len(created) != 1 {
 			t.Fatal(created, err)
 		}
@@ -221,7 +242,7 @@ func FuzzResolve(f *testing.F) {
 		if err != nil {
 			return
 		}
-		created, reason, _, err := resolve.Resolve(testCatalogue(), e)
+		created, reason, _, err := resolve.Resolve(testCatalogue(), switches{}, e)
 		if err != nil || (reason == "") != (len(created) > 0) {
 			t.Fatal(created, reason, err)
 		}
