@@ -33,7 +33,8 @@ type Row struct {
 
 // Resource is one kind of resource that a call creates.
 type Resource struct {
-	Type        string // CloudFormation type name, else service:resource
+	Type        string   // CloudFormation type name, else service:resource
+	Also        []string // types of the same ARNs that the record doesn't tell apart from Type
 	ARN         Template
 	From        []Locator
 	When        []Condition

@@ -17,6 +17,7 @@ func parse(name, text string) ([]*Row, error) {
 		}
 	}
 	p.endRow()
+	p.checkCalls()
 	return p.rows, errors.Join(p.faults...)
 }
 
@@ -98,6 +99,8 @@ func (p *parser) field(line string) {
 		r := p.head
 		r.Type = value
 		p.row.Resources = append(p.row.Resources, r)
+	case "also":
+		p.resource().Also = strings.Fields(value)
 	case "arn":
 		p.resource().ARN = Template(value)
 	case "from":
@@ -126,10 +129,7 @@ func (p *parser) field(line string) {
 	case "look-up":
 		p.resource().LookUp = value
 	case "calls":
-		r := p.resource()
-		if r.Calls = p.calls[value]; r.Calls == nil {
-			p.fault("there is no client %q", value)
-		}
+		p.resource().Calls = p.callsOf(value)
 	default:
 		p.fault("there is no field %q", key)
 	}
@@ -156,6 +156,9 @@ func (p *parser) endRow() {
 		p.fault("%s has no evidence", r.Event)
 	}
 	for i := range r.Resources {
+		if r.Off != "" && (r.Resources[i].ARN == "" || len(r.Resources[i].From) == 0) {
+			continue // weak: what it lacks is why it's off
+		}
 		p.checkResource(r.Event, &r.Resources[i])
 	}
 	p.rows = append(p.rows, r)

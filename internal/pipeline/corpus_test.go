@@ -21,6 +21,8 @@ import (
 
 var corpusDir = flag.String("corpus", "", "a folder of recorded events (events.jsonl, identities.jsonl) and what is expected of them (expect.tsv)")
 
+var catalogueDir = flag.String("catalogue", "", "the catalogue's data files to score, where not those compiled in")
+
 // expectation is one row of expect.tsv.
 type expectation struct{ class, resources, creator, event, note string }
 
@@ -32,9 +34,13 @@ func TestCorpus(t *testing.T) {
 		t.Skip("no corpus: go test ./internal/pipeline -run Corpus -v -corpus DIR")
 	}
 	expected := readExpectations(t, filepath.Join(*corpusDir, "expect.tsv"))
-	p := &pipeline.Pipeline{Planner: &plan.Planner{Catalogue: catalogue.Default(), Policy: policy.Default()}}
+	known := catalogue.Default()
+	if *catalogueDir != "" {
+		known = catalogue.New(os.DirFS(*catalogueDir))
+	}
+	p := &pipeline.Pipeline{Planner: &plan.Planner{Catalogue: known, Policy: policy.Default()}}
 	covered := map[string]bool{}
-	rows, err := catalogue.Default().All()
+	rows, err := known.All()
 	if err != nil {
 		t.Fatal(err)
 	}

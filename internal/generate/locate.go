@@ -1,0 +1,347 @@
+package generate
+
+import (
+	"cmp"
+	"regexp"
+	"slices"
+	"strings"
+
+	"autotagger/internal/models"
+)
+
+// place is a member of a call's request or response that may hold an ARN or a
+// part of one.
+type member struct {
+	path     string // response.cluster.clusterArn
+	name     string // the member's plain name: clusterarn
+	parents  []string
+	required bool
+	list     bool // of many
+	shape    *models.Shape
+	sole     bool // every structure on the way is the only one at its member
+}
+
+// places lists the members of a request or response that are texts: at the top,
+// in structures down to the third level, and in lists of structures or texts.
+func (m *maker) places(root string, r *models.Ref) []member {
+	var all []member
+	var walk func(sh *models.Shape, at member, depth int)
+	walk = func(sh *models.Shape, at member, depth int) {
+		structures := 0
+		for _, ref := range sh.Members {
+			if m.svc.Shape(ref).Type == "structure" {
+				structures++
+			}
+		}
+		for _, name := range sh.Names() {
+			ref := sh.Members[name]
+			inner := m.svc.Shape(ref)
+			next := member{
+				path: at.path + "." + logged(wire(name, ref)), name: plain(name), parents: at.parents,
+				required: slices.Contains(sh.Required, name), list: at.list, shape: inner, sole: at.sole,
+			}
+			if ref.Location == "header" || ref.Location == "statusCode" {
+				continue
+			}
+			switch inner.Type {
+			case "string", "integer", "long":
+				all = append(all, next)
+			case "structure":
+				if depth < 3 {
+					next.parents = append(slices.Clone(at.parents), next.name)
+					next.sole = at.sole && structures == 1
+					walk(inner, next, depth+1)
+				}
+			case "list":
+				if depth >= 3 || at.list {
+					continue
+				}
+				next.list = true
+				next.path += "[]"
+				member := m.svc.Shape(inner.Member)
+				if member.Type == "structure" {
+					next.parents = append(slices.Clone(at.parents), next.name)
+					next.sole = at.sole
+					walk(member, next, depth+1)
+				} else if member.Type == "string" {
+					next.shape = member
+					all = append(all, next)
+				}
+			}
+		}
+	}
+	top := m.svc.Shape(r)
+	if root == "response" && flattens(m.source) && len(top.Members) == 1 {
+		if inner := m.svc.Shape(top.Members[top.Names()[0]]); inner.Type == "structure" {
+			top = inner
+		}
+	}
+	walk(top, member{path: root, sole: true}, 0)
+	slices.SortStableFunc(all, func(a, b member) int {
+		return cmp.Or(strings.Count(a.path, "[]")-strings.Count(b.path, "[]"), len(a.parents)-len(b.parents))
+	})
+	return all
+}
+
+// flattens reports whether a source's records leave out the structure that holds
+// all of an answer: CreateDBInstance's response begins with its dBInstanceArn.
+// IAM's and Elastic Load Balancing's keep it.
+func flattens(source string) bool {
+	return source == "rds.amazonaws.com" || source == "redshift.amazonaws.com" || source == "elasticache.amazonaws.com"
+}
+
+// foreign are words in the names of members that hold something other than what
+// the call makes.
+var foreign = regexp.MustCompile(`^(source|src|parent|original|origin|previous|target|destination|base|master|role|kms|owner|creat(or|edby)|associated|linked|global|external)`)
+
+// many reports whether the call makes several at once.
+func (m *maker) many() bool {
+	return m.verb == "BatchCreate" || m.verb == "Run" && strings.HasSuffix(m.noun, "s") || m.svc.Metadata.Protocol == "ec2" ||
+		strings.HasSuffix(m.noun, "s") && !strings.HasSuffix(m.noun, "ss")
+}
+
+// arnPlaces returns the places in the response that may hold the new resource's
+// ARN, the likeliest first.
+func (m *maker) arnPlaces(k *kind) []member {
+	type scored struct {
+		member
+		score int
+	}
+	var found []scored
+	names := m.ownNames(k)
+	for _, p := range m.places("response", m.op.Output) {
+		own, ok := strings.CutSuffix(p.name, "arn")
+		if !ok || p.list && !m.many() {
+			continue
+		}
+		s := 0
+		switch {
+		case own == "":
+			s = 80
+		case slices.Contains(names, own) || slices.Contains(names, singular(own)):
+			s = 100
+		case own == "resource":
+			s = 70
+		case foreign.MatchString(own):
+			continue
+		default:
+			// Its form decides at the time: it must fit the template.
+			s = 10
+			for _, n := range names {
+				s = max(s, similarity(own, n)/2)
+			}
+			if s < 30 {
+				continue
+			}
+		}
+		for _, parent := range p.parents {
+			best := 0
+			for _, n := range names {
+				best = max(best, similarity(parent, n))
+			}
+			switch {
+			case best >= 50 || p.sole:
+			case foreign.MatchString(parent):
+				s -= 100
+			default:
+				s -= 60
+			}
+		}
+		s -= 5 * len(p.parents)
+		if s > 0 {
+			found = append(found, scored{p, s})
+		}
+	}
+	slices.SortStableFunc(found, func(a, b scored) int { return cmp.Or(b.score-a.score, strings.Compare(a.path, b.path)) })
+	var all []member
+	for i, f := range found {
+		if i < 2 {
+			all = append(all, f.member)
+		}
+	}
+	return all
+}
+
+// ownNames are the plain names that the new resource goes by.
+func (m *maker) ownNames(k *kind) []string {
+	var names []string
+	for _, n := range m.nouns {
+		names = append(names, plain(n), singular(plain(n)))
+	}
+	if k.iam != nil {
+		names = append(names, plain(k.iam.Name))
+	}
+	for _, t := range k.cfn {
+		names = append(names, plain(cfnNoun(t)))
+	}
+	names = append(names, plain(varNoun(lastVar(k.template))))
+	// CreateMultiRegionCluster makes a cluster.
+	if w := words(m.noun); len(w) > 1 {
+		names = append(names, plain(w[len(w)-1]))
+	}
+	slices.Sort(names)
+	// A short name, such as IAM's db, is the beginning of other things' names.
+	return slices.DeleteFunc(slices.Compact(names), func(s string) bool { return len(s) < 3 })
+}
+
+// variables are those of a template, without partition, region and account.
+func variables(template string) []string {
+	var all []string
+	for _, v := range variable.FindAllStringSubmatch(template, -1) {
+		if !fixed(v[1]) {
+			all = append(all, v[1])
+		}
+	}
+	return all
+}
+
+func fixed(v string) bool {
+	switch strings.ToLower(v) {
+	case "partition", "region", "account", "accountid":
+		return true
+	}
+	return false
+}
+
+// part finds what fills one variable of the template.
+func (m *maker) part(k *kind, v string, last bool, places []member) string {
+	base := plain(varNoun(v))
+	var wanted []string
+	add := func(names ...string) {
+		for _, n := range names {
+			if n != "" && !slices.Contains(wanted, n) {
+				wanted = append(wanted, n)
+			}
+		}
+	}
+	add(plain(v))
+	nouns := []string{base}
+	if last {
+		nouns = append(nouns, m.ownNames(k)...)
+	}
+	switch end := strings.ToLower(v); {
+	case strings.HasSuffix(end, "name"):
+		for _, n := range nouns {
+			add(n + "name")
+		}
+		if last {
+			add("name")
+		}
+	case strings.HasSuffix(end, "id"), strings.HasSuffix(end, "identifier"):
+		for _, n := range nouns {
+			add(n+"id", n+"identifier")
+		}
+		if last {
+			add("id", "identifier")
+		}
+	default:
+		// ${Cluster} says neither name nor id: only a member of one of both will do.
+		has := func(n string) bool { return slices.ContainsFunc(places, func(p member) bool { return p.name == n }) }
+		if has(base+"name") != has(base+"id") {
+			add(base+"name", base+"id")
+		}
+	}
+	if !last {
+		add(base)
+	}
+	for _, w := range wanted {
+		for _, p := range places {
+			if p.name != w || p.list && !m.many() || !last && p.list {
+				continue
+			}
+			if len(p.parents) > 0 && !p.sole && !m.ownParent(k, p) {
+				continue
+			}
+			if slices.ContainsFunc(p.parents, func(s string) bool { return foreign.MatchString(s) }) {
+				continue
+			}
+			if !last && p.name == base && base != plain(v) {
+				return "last(" + p.path + ")"
+			}
+			return p.path
+		}
+	}
+	return ""
+}
+
+func (m *maker) ownParent(k *kind, p member) bool {
+	for _, n := range m.ownNames(k) {
+		if similarity(p.parents[len(p.parents)-1], n) >= 60 {
+			return true
+		}
+	}
+	return false
+}
+
+// locators returns the locators of what the call makes, in the catalogue's
+// words, and whether the response has its ARN.
+func (m *maker) locators(k *kind) (from []string, arn bool) {
+	var arns []member
+	if m.svc.Metadata.Protocol != "ec2" {
+		arns = m.arnPlaces(k)
+	}
+	for _, p := range arns {
+		from = append(from, p.path)
+	}
+	vars := variables(k.template)
+	if k.template == "" || len(vars) == 0 {
+		return from, len(arns) > 0
+	}
+	response, request := m.places("response", m.op.Output), m.places("request", m.op.Input)
+	own := vars[len(vars)-1]
+	build := func(last string) {
+		if last == "" {
+			return
+		}
+		parts := []string{}
+		for _, v := range vars[:len(vars)-1] {
+			p := m.part(k, v, false, request)
+			if p == "" {
+				p = m.part(k, v, false, response)
+			}
+			if p == "" {
+				return
+			}
+			parts = append(parts, logged(v)+"="+p)
+		}
+		if len(parts) > 0 {
+			last = "id=" + last
+		}
+		if line := strings.Join(append(parts, last), " "); !slices.Contains(from, line) {
+			from = append(from, line)
+		}
+	}
+	build(m.part(k, own, true, response))
+	inRequest := m.part(k, own, true, request)
+	switch {
+	case inRequest == "":
+	case len(arns) == 0, m.named(own, arns[0].shape.Pattern, k.template):
+		build(inRequest)
+	}
+	return from, len(arns) > 0
+}
+
+// named reports whether a template's last part is a name that the request
+// gives, as the pattern of the ARN in the response allows to tell: a sample ARN
+// with a name in that place must match it.
+func (m *maker) named(own, pattern, template string) bool {
+	if !strings.HasSuffix(strings.ToLower(own), "name") || pattern == "" || pattern == ".*" {
+		return false
+	}
+	re, err := regexp.Compile("^(?:" + pattern + ")$")
+	if err != nil {
+		return false // a look-ahead, or a bound that Go doesn't take
+	}
+	sample := variable.ReplaceAllStringFunc(template, func(v string) string {
+		switch strings.ToLower(strings.Trim(v, "${}")) {
+		case "partition":
+			return "aws"
+		case "region":
+			return "us-east-1"
+		case "account", "accountid":
+			return "111122223333"
+		}
+		return "sample-zname"
+	})
+	return re.MatchString(sample) && !re.MatchString("arn:aws:other:us-east-1:111122223333:thing/sample-zname")
+}

@@ -1,0 +1,203 @@
+package generate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"autotagger/internal/catalogue"
+	"autotagger/internal/models"
+)
+
+// row is what was worked out of one call.
+type row struct {
+	m      *maker
+	kind   *kind
+	stanza *stanza
+	proofs []string // that the kind takes tags
+	doubts []string // why the row is weak
+}
+
+// calls is how a service's tags are written and read.
+type calls struct {
+	client      *catalogue.Calls // nil where the service's calls are irregular or missing
+	permissions []string
+	irregular   bool // package apply has code for them
+	why         string
+}
+
+// rowOf works out a call's row, nil where it creates nothing that could be
+// named.
+func (g *generator) rowOf(m *maker) *row {
+	m.tags = m.tagsPath()
+	k := m.kindOf()
+	if m.tags == "" && !m.requestTag() && !makes(m.verb) {
+		return nil
+	}
+	r := &row{m: m, kind: k}
+	if k == nil {
+		k = &kind{}
+		r.kind = k
+		r.doubts = append(r.doubts, "no type of the IAM reference or CloudFormation has the call's name")
+	}
+	r.prove()
+	s := &stanza{}
+	r.stanza = s
+	s.add("event", m.op.Name)
+	if len(r.proofs) == 0 {
+		s.add("untaggable", "neither the call nor its type knows tags, by the models, IAM and CloudFormation")
+		s.add("evidence", g.reference(m)+"; model shape")
+		return r
+	}
+	api, c := g.api(m)
+	if api == "" {
+		s.add("untaggable", "the service has no call that tags what exists")
+		s.add("evidence", g.reference(m)+"; "+strings.Join(r.proofs, "; ")+"; model shape")
+		return r
+	}
+	from, arn := m.locators(k)
+	r.weigh(from, arn)
+	s.add("off", r.off())
+	s.add("type", k.name(m.prefix()))
+	if s.get("type") == "" {
+		s.add("type", m.prefix()+":"+strings.ToLower(m.noun))
+	}
+	s.add("arn", catalogueTemplate(k.template))
+	for _, f := range from {
+		s.add("from", f)
+	}
+	s.add("api", api)
+	if api != catalogue.APINone {
+		s.add("permissions", strings.Join(c.permissions, " "))
+		if c.client != nil {
+			s.add("calls", c.client.Name)
+		}
+	}
+	s.add("tags", m.requestTags(k))
+	if slices.Contains(upsertVerbs, m.verb) && !refusesTwice(m.op) {
+		s.add("upsert", "yes")
+	}
+	if arn {
+		r.proofs = append(r.proofs, "ARN in the response")
+	}
+	s.add("evidence", g.reference(m)+"; "+strings.Join(r.proofs, "; ")+"; model shape")
+	return r
+}
+
+// prefix is the service's prefix in IAM.
+func (m *maker) prefix() string {
+	if m.iam != nil {
+		return m.iam.Prefix
+	}
+	return m.svc.Metadata.Signing()
+}
+
+// prove collects what says that the kind takes tags.
+func (r *row) prove() {
+	if r.m.tags != "" {
+		r.proofs = append(r.proofs, "tags in the request")
+	}
+	if r.m.requestTag() {
+		r.proofs = append(r.proofs, "IAM aws:RequestTag")
+	}
+	if r.kind.iam != nil && r.kind.iam.Taggable() {
+		r.proofs = append(r.proofs, "IAM aws:ResourceTag")
+	}
+	if slices.ContainsFunc(r.kind.cfn, (*models.Type).Taggable) {
+		r.proofs = append(r.proofs, "CloudFormation tags")
+	}
+}
+
+// weigh collects the doubts about a row.
+func (r *row) weigh(from []string, arn bool) {
+	k, m := r.kind, r.m
+	switch {
+	case k.template == "":
+		r.doubts = append(r.doubts, "the form of its ARNs is not known")
+	case !strings.HasPrefix(k.template, "arn:") || strings.Count(k.template, ":") < 5:
+		r.doubts = append(r.doubts, "the form of its ARNs is no ARN")
+	}
+	if len(from) == 0 {
+		r.doubts = append(r.doubts, "neither the request nor the response names it")
+	}
+	if k.score > 0 && k.score < 70 && m.tags == "" {
+		r.doubts = append(r.doubts, "its type is a guess from the call's name")
+	}
+	if k.iam != nil && !k.iam.Taggable() && m.tags == "" && !m.requestTag() {
+		r.doubts = append(r.doubts, "IAM knows no tags of it")
+	}
+	if !makes(m.verb) && !slices.Contains(upsertVerbs, m.verb) && !slices.Contains(jobVerbs, m.verb) {
+		r.doubts = append(r.doubts, "calls of the verb "+m.verb+" don't always create something")
+	}
+}
+
+// off says why a row isn't used by default, "" if it is.
+func (r *row) off() string {
+	switch {
+	case len(r.doubts) > 0:
+		return "weak: " + strings.Join(r.doubts, "; ")
+	case slices.Contains(jobVerbs, r.m.verb):
+		return "job: it ends by itself"
+	case slices.Contains(upsertVerbs, r.m.verb) && !refusesTwice(r.m.op):
+		return "upsert: the call may change what exists, and the record doesn't tell which it did"
+	}
+	return ""
+}
+
+// reference is where AWS documents the call: a link that AWS's own SDKs use.
+func (g *generator) reference(m *maker) string {
+	return "https://docs.aws.amazon.com/goto/WebAPI/" + m.svc.Metadata.UID + "/" + m.op.Name
+}
+
+// catalogueTemplate writes an ARN template as the catalogue has it: the last
+// variable is {id}, partition, region and account are the event's.
+func catalogueTemplate(t string) string {
+	if t == "" {
+		return ""
+	}
+	vars := variables(t)
+	n := 0
+	t = variable.ReplaceAllStringFunc(t, func(v string) string {
+		name := strings.Trim(v, "${}")
+		switch strings.ToLower(name) {
+		case "partition", "region", "account":
+			return "{" + strings.ToLower(name) + "}"
+		case "accountid":
+			return "{account}"
+		}
+		if n++; n == len(vars) {
+			return "{id}"
+		}
+		return "{" + logged(name) + "}"
+	})
+	if rest, ok := strings.CutPrefix(t, "arn:aws:"); ok {
+		t = "arn:{partition}:" + rest
+	}
+	return t
+}
+
+// api decides what tags what a call makes: the Resource Groups Tagging API where
+// it serves the service, else the service's own call.
+func (g *generator) api(m *maker) (string, calls) {
+	c := g.callsOf(m.svc, m.iam)
+	var served []string
+	for _, a := range g.taggingAPI {
+		if prefix, _, _ := strings.Cut(a, ":"); prefix == m.prefix() {
+			served = append(served, a)
+		}
+	}
+	switch {
+	case len(served) > 0:
+		if len(c.permissions) == 0 {
+			c.permissions = served
+		}
+		return catalogue.APITagging, c
+	case c.client != nil || c.irregular:
+		return m.prefix(), c
+	}
+	return "", c
+}
+
+func (r *row) String() string {
+	return fmt.Sprintf("%s %s", r.m.source, r.m.op.Name)
+}
