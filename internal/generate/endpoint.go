@@ -402,12 +402,15 @@ func endpoints(s *models.Service, op *models.Operation) (signing string, all []c
 	return signing, summary(sites, catalogue.Endpoint{Host: signing + ".{region}.{suffix}"}), nil
 }
 
-// site is the endpoint of one region.
+// site is the endpoint of one region, in the forms that may also say another's.
 type site struct {
 	partition, region string
-	form              catalogue.Endpoint // with the region as a word in braces
-	literal           catalogue.Endpoint // with the region as it is
+	// forms are the host with words in braces for the region and the domain, for
+	// the region alone, and for the domain alone.
+	forms [3]catalogue.Endpoint
 }
+
+func (a site) is(e catalogue.Endpoint) bool { return slices.Contains(a.forms[:], e) }
 
 func siteOf(s *models.Service, op *models.Operation, partition, region string, e endpointURL) (site, string, error) {
 	name, sign := s.Metadata.Signing(), region
@@ -426,85 +429,76 @@ func siteOf(s *models.Service, op *models.Operation, partition, region string, e
 		return site{}, "", fmt.Errorf("%s has the host prefix %q", op.Name, op.Endpoint.HostPrefix)
 	}
 	host := strings.ReplaceAll(op.Endpoint.HostPrefix+u.Host, sampleAccount, "{account}")
+	short := host
 	suffix, dual := catalogue.Suffixes(partition)
 	if h, ok := strings.CutSuffix(host, "."+suffix); ok {
-		host = h + ".{suffix}"
+		short = h + ".{suffix}"
 	} else if h, ok := strings.CutSuffix(host, "."+dual); ok {
-		host = h + ".{dual-suffix}"
+		short = h + ".{dual-suffix}"
 	}
-	p := site{partition, region, catalogue.Endpoint{Host: strings.ReplaceAll(host, region, "{region}")}, catalogue.Endpoint{Host: host, Region: sign}}
+	other := ""
 	if sign != region {
-		p.form.Region = sign
+		other = sign
 	}
-	return p, name, nil
+	return site{partition, region, [3]catalogue.Endpoint{
+		{Host: strings.ReplaceAll(short, region, "{region}"), Region: other},
+		{Host: strings.ReplaceAll(host, region, "{region}"), Region: other},
+		{Host: short, Region: sign},
+	}}, name, nil
 }
 
-// summary says in the fewest lines where the sites are: what holds for most
-// of the first partition, what a partition has otherwise, what a region has.
+// summary says in the fewest lines where the sites are: what holds for most,
+// what a partition has otherwise, what a region has.
 func summary(sites []site, usual catalogue.Endpoint) []catalogue.Endpoint {
-	var partitions []string
-	in := map[string][]site{}
-	for _, p := range sites {
-		if in[p.partition] == nil {
-			partitions = append(partitions, p.partition)
-		}
-		in[p.partition] = append(in[p.partition], p)
-	}
-	forms := func(ps []site) []catalogue.Endpoint {
-		var all []catalogue.Endpoint
-		for _, p := range ps {
-			all = append(all, p.form, p.literal)
-		}
-		return all
-	}
-	general := most(forms(in[partitions[0]]))
-	if len(in["aws"]) > 0 {
-		general = most(forms(in["aws"]))
-	}
-	// A host without a partition's suffix is no other partition's.
-	if !strings.Contains(general.Host, "suffix}") || !strings.Contains(general.Host, "{region}") {
-		general = usual
-	}
-	var lines []catalogue.Endpoint
-	if general != usual {
-		lines = append(lines, general)
-	}
-	for _, name := range partitions {
-		own := general
-		if misses(in[name], general) > 0 {
-			if best := most(forms(in[name])); misses(in[name], best) < misses(in[name], general) {
-				own = best
-				lines = append(lines, catalogue.Endpoint{For: name, Host: best.Host, Region: best.Region})
+	best := lines(sites, usual)
+	for _, s := range sites {
+		for _, general := range s.forms[:2] {
+			// A partition that isn't known yet will have regions too.
+			if general == usual || general.Region != "" || !strings.Contains(general.Host, "{region}") {
+				continue
 			}
-		}
-		for _, p := range in[name] {
-			if p.form != own && p.literal != own {
-				lines = append(lines, catalogue.Endpoint{For: p.region, Host: p.form.Host, Region: p.form.Region})
+			if ls := append([]catalogue.Endpoint{general}, lines(sites, general)...); len(ls) < len(best) {
+				best = ls
 			}
-		}
-	}
-	return lines
-}
-
-// most is the endpoint that stands most often, of equals the first.
-func most(all []catalogue.Endpoint) catalogue.Endpoint {
-	n := map[catalogue.Endpoint]int{}
-	best := all[0]
-	for _, e := range all {
-		n[e]++
-	}
-	for _, e := range all {
-		if n[e] > n[best] {
-			best = e
 		}
 	}
 	return best
 }
 
-func misses(ps []site, e catalogue.Endpoint) int {
+// lines are the partitions and regions where something else than general holds.
+func lines(sites []site, general catalogue.Endpoint) []catalogue.Endpoint {
+	var all []catalogue.Endpoint
+	for len(sites) > 0 {
+		name := sites[0].partition
+		n := slices.IndexFunc(sites, func(s site) bool { return s.partition != name })
+		if n < 0 {
+			n = len(sites)
+		}
+		own := general
+		for _, s := range sites[:n] {
+			for _, form := range s.forms {
+				if misses(sites[:n], form) < misses(sites[:n], own) {
+					own = form
+				}
+			}
+		}
+		if own != general {
+			all = append(all, catalogue.Endpoint{For: name, Host: own.Host, Region: own.Region})
+		}
+		for _, s := range sites[:n] {
+			if !s.is(own) {
+				all = append(all, catalogue.Endpoint{For: s.region, Host: s.forms[0].Host, Region: s.forms[0].Region})
+			}
+		}
+		sites = sites[n:]
+	}
+	return all
+}
+
+func misses(sites []site, e catalogue.Endpoint) int {
 	n := 0
-	for _, p := range ps {
-		if p.form != e && p.literal != e {
+	for _, s := range sites {
+		if !s.is(e) {
 			n++
 		}
 	}
