@@ -117,7 +117,24 @@ func (g *generator) indexTypes() {
 
 // cfnGroupsByHand are groups of CloudFormation whose names tell their service to
 // people only.
-var cfnGroupsByHand = map[string][]string{}
+var cfnGroupsByHand = map[string][]string{
+	"APS":                    {"amp"},
+	"AmazonMQ":               {"mq"},
+	"BCM":                    {"bcm-dashboards"},
+	"BedrockAgentCore":       {"bedrock-agentcore-control"},
+	"CertificateManager":     {"acm"},
+	"CustomerProfiles":       {"customer-profiles"},
+	"DevOpsAgent":            {"devops-agent"},
+	"InspectorV2":            {"inspector2"},
+	"KinesisFirehose":        {"firehose"},
+	"MSK":                    {"kafka"},
+	"OpenSearchServerless":   {"opensearchserverless"},
+	"PI":                     {"pi"},
+	"Route53RecoveryControl": {"route53-recovery-control-config"},
+	"SCN":                    {"supplychain"},
+	"SSMQuickSetup":          {"ssm-quicksetup"},
+	"SystemsManagerSAP":      {"ssm-sap"},
+}
 
 // eventSources returns the names under which CloudTrail logs a service's calls.
 func (g *generator) eventSources(s *models.Service) []string {

@@ -106,6 +106,7 @@ func (m *maker) kindOf() *kind {
 		return m.cfnKind(byName)
 	}
 	best.cfn = m.cfnByForm(best.iam.ARN)
+	best.template = m.betterNamed(best.template, best.cfn)
 	switch {
 	case byName != nil && (len(best.cfn) == 0 || byName.ARN == "" || form(byName.ARN) == form(best.iam.ARN)):
 		best.cfn = append([]*models.Type{byName}, slices.DeleteFunc(best.cfn, func(t *models.Type) bool { return t == byName })...)
@@ -132,6 +133,31 @@ func (m *maker) cfnKind(t *models.Type) *kind {
 	return k
 }
 
+// betterNamed takes CloudFormation's name of a template's last variable where
+// IAM's says nothing: neither ${ResourceId} nor a wildcard tells a name from an
+// id, but a type that is found by its name does.
+func (m *maker) betterNamed(template string, types []*models.Type) string {
+	v := lastVar(template)
+	switch plain(v) {
+	case "resourceid", "id", "resource", "resourcename", "identifier", "resourcepath":
+	default:
+		return template
+	}
+	for _, t := range types {
+		better := ""
+		if other := lastVar(t.ARN); other != "" && plain(other) != plain(v) && plain(other) != "resourceid" {
+			better = other
+		} else if len(t.PrimaryIdentifier) == 1 && !strings.HasSuffix(plain(t.PrimaryIdentifier[0]), "arn") {
+			better = t.PrimaryIdentifier[0]
+		}
+		if better != "" {
+			i := strings.LastIndex(template, "${"+v+"}")
+			return template[:i] + "${" + better + "}" + template[i+len(v)+3:]
+		}
+	}
+	return template
+}
+
 // usableTemplate completes a template that has a wildcard for its last name, and
 // drops one that is no ARN or names nothing.
 func usableTemplate(arn string) string {
@@ -145,13 +171,40 @@ func usableTemplate(arn string) string {
 // parentLike is the likeness of a name that the call's begins with.
 const parentLike = 10
 
-// likeness says how well a type's name fits what the call makes.
+// likeness says how well a type's name fits what the call makes. A call whose
+// name begins with the type's makes a part of one, if its request names one;
+// else what follows is a kind of the type: CreateLocationS3 makes a location.
 func (m *maker) likeness(name string) int {
 	best := 0
 	for _, n := range m.nouns {
 		best = max(best, similarity(n, name))
 	}
+	if best == parentLike && makes(m.verb) && !m.asksFor(name) && m.answersWith(name) {
+		return 75
+	}
 	return best
+}
+
+// asksFor reports whether the request names a resource of the type.
+func (m *maker) asksFor(name string) bool {
+	n := singular(plain(name))
+	for _, p := range m.members("request", m.op.Input) {
+		if p.name == n || p.name == n+"id" || p.name == n+"arn" || p.name == n+"name" || p.name == n+"identifier" {
+			return true
+		}
+	}
+	return false
+}
+
+// answersWith reports whether the response names a resource of the type.
+func (m *maker) answersWith(name string) bool {
+	n := singular(plain(name))
+	for _, p := range m.members("response", m.op.Output) {
+		if p.name == n+"id" || p.name == n+"arn" {
+			return true
+		}
+	}
+	return false
 }
 
 // nouns are the ways to read what a call makes from its name:
@@ -189,9 +242,17 @@ func (m *maker) iamTypes() []*models.IAMType {
 	}
 	all := make([]*models.IAMType, 0, len(m.iam.Types))
 	for _, t := range m.iam.Types {
-		all = append(all, t)
+		// Two generations of an API may share a type: Greengrass has two forms of
+		// ARNs for a deployment.
+		for arn := range strings.SplitSeq(t.ARN, ", ") {
+			one := *t
+			one.ARN = arn
+			all = append(all, &one)
+		}
 	}
-	slices.SortFunc(all, func(a, b *models.IAMType) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(all, func(a, b *models.IAMType) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.ARN, b.ARN))
+	})
 	return all
 }
 

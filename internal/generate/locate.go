@@ -21,9 +21,9 @@ type member struct {
 	sole     bool // every structure on the way is the only one at its member
 }
 
-// places lists the members of a request or response that are texts: at the top,
+// members lists the members of a request or response that are texts: at the top,
 // in structures down to the third level, and in lists of structures or texts.
-func (m *maker) places(root string, r *models.Ref) []member {
+func (m *maker) members(root string, r *models.Ref) []member {
 	var all []member
 	var walk func(sh *models.Shape, at member, depth int)
 	walk = func(sh *models.Shape, at member, depth int) {
@@ -109,7 +109,7 @@ func (m *maker) arnPlaces(k *kind) []member {
 	}
 	var found []scored
 	names := m.ownNames(k)
-	for _, p := range m.places("response", m.op.Output) {
+	for _, p := range m.members("response", m.op.Output) {
 		own, ok := strings.CutSuffix(p.name, "arn")
 		if !ok || p.list && !m.many() {
 			continue
@@ -226,6 +226,12 @@ func (m *maker) part(k *kind, v string, last bool, places []member) string {
 		}
 		if last {
 			add("name")
+			for _, n := range nouns {
+				// Redshift's and ElastiCache's names are called identifiers.
+				if chosen(places, n+"identifier") {
+					add(n + "identifier")
+				}
+			}
 		}
 	case strings.HasSuffix(end, "id"), strings.HasSuffix(end, "identifier"):
 		for _, n := range nouns {
@@ -243,6 +249,11 @@ func (m *maker) part(k *kind, v string, last bool, places []member) string {
 	}
 	if !last {
 		add(base)
+	}
+	for _, n := range nouns {
+		if last && len(n) > 4 && chosen(places, n) {
+			add(n)
+		}
 	}
 	for _, w := range wanted {
 		for _, p := range places {
@@ -262,6 +273,14 @@ func (m *maker) part(k *kind, v string, last bool, places []member) string {
 		}
 	}
 	return ""
+}
+
+// chosen reports whether a request must have a member: what it names is then
+// named by the caller.
+func chosen(places []member, name string) bool {
+	return slices.ContainsFunc(places, func(p member) bool {
+		return p.name == name && p.required && strings.HasPrefix(p.path, "request.")
+	})
 }
 
 func (m *maker) ownParent(k *kind, p member) bool {
@@ -287,7 +306,7 @@ func (m *maker) locators(k *kind) (from []string, arn bool) {
 	if k.template == "" || len(vars) == 0 {
 		return from, len(arns) > 0
 	}
-	response, request := m.places("response", m.op.Output), m.places("request", m.op.Input)
+	response, request := m.members("response", m.op.Output), m.members("request", m.op.Input)
 	own := vars[len(vars)-1]
 	build := func(last string) {
 		if last == "" {
@@ -315,10 +334,22 @@ func (m *maker) locators(k *kind) (from []string, arn bool) {
 	inRequest := m.part(k, own, true, request)
 	switch {
 	case inRequest == "":
-	case len(arns) == 0, m.named(own, arns[0].shape.Pattern, k.template):
+	case len(arns) == 0, m.named(own, arns[0].shape.Pattern, k.template), m.keyed(k, own):
 		build(inRequest)
 	}
 	return from, len(arns) > 0
+}
+
+// keyed reports whether CloudFormation, too, calls the type by the name that its
+// ARNs end with.
+func (m *maker) keyed(k *kind, own string) bool {
+	return strings.HasSuffix(strings.ToLower(own), "name") && slices.ContainsFunc(k.cfn, func(t *models.Type) bool {
+		if len(t.PrimaryIdentifier) != 1 {
+			return false
+		}
+		id := plain(t.PrimaryIdentifier[0])
+		return id == plain(own) || id == "name"
+	})
 }
 
 // named reports whether a template's last part is a name that the request

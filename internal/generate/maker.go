@@ -110,8 +110,9 @@ func (g *generator) iamOf(s *models.Service) *models.IAMService {
 			best, score = g.aws.IAM[p], n
 		}
 	}
-	if best != nil && score < 10*len(s.Operations)/4 {
-		return nil
+	if best == nil || score < 10*len(s.Operations)/4 {
+		// API Gateway's actions are those of HTTP.
+		return g.aws.IAM[s.Metadata.Signing()]
 	}
 	return best
 }

@@ -2,6 +2,7 @@ package generate
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -106,6 +107,37 @@ func (r *row) prove() {
 	if slices.ContainsFunc(r.kind.cfn, (*models.Type).Taggable) {
 		r.proofs = append(r.proofs, "CloudFormation tags")
 	}
+	if action := r.m.tagAction(r.kind); action != "" {
+		r.proofs = append(r.proofs, "IAM "+action+" names it")
+	}
+}
+
+// tagAction is the IAM action that writes tags of the kind, by the types that it
+// is said to work on or by its name: AddTagsToVault.
+func (m *maker) tagAction(k *kind) string {
+	if m.iam == nil {
+		return ""
+	}
+	for _, key := range slices.Sorted(maps.Keys(m.iam.Actions)) {
+		a := m.iam.Actions[key]
+		rest, ok := strings.CutPrefix(a.Name, "AddTagsTo")
+		if !ok {
+			rest, ok = strings.CutPrefix(a.Name, "Tag")
+		}
+		switch {
+		case !ok && a.Name != "AddTags" && a.Name != "CreateTags":
+		case m.svc.Operations[a.Name] == nil:
+		case ok && plain(rest) == plain(m.noun):
+			return a.Name
+		case k.iam != nil:
+			for _, t := range a.ResourceTypes {
+				if t.Name == k.iam.Name {
+					return a.Name
+				}
+			}
+		}
+	}
+	return ""
 }
 
 // weigh collects the doubts about a row.
@@ -123,8 +155,11 @@ func (r *row) weigh(from []string, arn bool) {
 	if k.score > 0 && k.score < 70 && m.tags == "" {
 		r.doubts = append(r.doubts, "its type is a guess from the call's name")
 	}
-	if k.iam != nil && !k.iam.Taggable() && m.tags == "" && !m.requestTag() {
-		r.doubts = append(r.doubts, "IAM knows no tags of it")
+	if m.tags == "" && !m.requestTag() && len(k.cfn) > 0 && !slices.ContainsFunc(k.cfn, (*models.Type).Taggable) {
+		r.doubts = append(r.doubts, "CloudFormation knows the type, without tags, and the call takes none")
+	}
+	if m.verb == "Restore" && m.tags == "" && !slices.ContainsFunc(from, func(f string) bool { return strings.Contains(f, "response.") }) {
+		r.doubts = append(r.doubts, "what is restored may be what was there before")
 	}
 	if !makes(m.verb) && !slices.Contains(upsertVerbs, m.verb) && !slices.Contains(jobVerbs, m.verb) {
 		r.doubts = append(r.doubts, "calls of the verb "+m.verb+" don't always create something")

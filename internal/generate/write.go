@@ -93,24 +93,59 @@ func merge(all []*row) *stanza {
 		}
 		return cmp.Or(rank(a)-rank(b), first(a)-first(b))
 	})
-	merged := &stanza{fields: slices.Clone(all[0].stanza.fields)}
+	head, blocks, tail := blocksOf(all[0].stanza)
 	if rank(all[0]) > 0 {
-		return merged
+		return all[0].stanza
 	}
 	for _, r := range all[1:] {
 		if rank(r) > 0 {
 			break
 		}
-		at := slices.Index(merged.all("arn"), r.stanza.get("arn"))
-		switch {
-		case at < 0:
-			evidence := len(merged.fields) - 1
-			merged.fields = slices.Insert(merged.fields, evidence, r.stanza.fields[1:len(r.stanza.fields)-1]...)
-		case !slices.Contains(merged.all("type"), r.stanza.get("type")) && at == 0 && len(merged.all("type")) == 1:
-			merged.replace("also", []string{strings.TrimSpace(merged.get("also") + " " + r.stanza.get("type"))}, "type")
+		_, more, _ := blocksOf(r.stanza)
+		for _, b := range more {
+			at := slices.IndexFunc(blocks, func(have *stanza) bool { return have.get("arn") == b.get("arn") })
+			if at < 0 {
+				blocks = append(blocks, b)
+				continue
+			}
+			have := blocks[at]
+			if also := strings.Fields(have.get("also")); have.get("type") != b.get("type") && !slices.Contains(also, b.get("type")) {
+				have.replace("also", []string{strings.Join(append(also, b.get("type")), " ")}, "type")
+			}
+			from := have.all("from")
+			for _, f := range b.all("from") {
+				if !slices.Contains(from, f) {
+					from = append(from, f)
+				}
+			}
+			have.replace("from", from, "arn")
 		}
 	}
+	merged := &stanza{fields: head}
+	for _, b := range blocks {
+		merged.fields = append(merged.fields, b.fields...)
+	}
+	merged.fields = append(merged.fields, tail...)
 	return merged
+}
+
+// blocksOf cuts a row into what comes before its first resource, its resources,
+// and its evidence.
+func blocksOf(s *stanza) (head []field, blocks []*stanza, tail []field) {
+	for _, f := range s.fields {
+		switch {
+		case f.key == "evidence":
+			tail = append(tail, f)
+		case f.key == "type":
+			blocks = append(blocks, &stanza{fields: []field{f}})
+		case len(blocks) == 0:
+			head = append(head, f)
+		default:
+			last := blocks[len(blocks)-1]
+			last.fields = append(last.fields, f)
+		}
+	}
+	return head, blocks, tail
 }
 
 // shared are the fields that a file's head gives for all rows that say the same.

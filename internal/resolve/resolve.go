@@ -255,7 +255,11 @@ func (r record) arns(t catalogue.Template, l catalogue.Locator, region string) (
 // direct returns the ARN that a locator's id is, where it is one.
 func direct(l catalogue.Locator, at func(int) string) (string, bool) {
 	for i, a := range l {
-		if v := at(i); a.Var == "id" && strings.HasPrefix(v, "arn:") && usable(v) {
+		v := at(i)
+		if strings.HasPrefix(v, "aws:") || strings.HasPrefix(v, "aws-") && strings.Count(v, ":") >= 4 {
+			v = "arn:" + v // as Rekognition's are logged
+		}
+		if a.Var == "id" && strings.HasPrefix(v, "arn:") && usable(v) {
 			return v, true
 		}
 	}
