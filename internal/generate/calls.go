@@ -37,6 +37,12 @@ var irregular = map[string]struct {
 	"kinesisvideo": {[]string{"kinesisvideo:TagStream", "kinesisvideo:ListTagsForStream", "kinesisvideo:TagResource", "kinesisvideo:ListTagsForResource"}, "streams and signaling channels have a pair of calls each"},
 }
 
+// ownCalls is tagCalls for the rows.
+func ownCalls(s *models.Service, iam *models.IAMService) calls {
+	c, permissions, _, why := tagCalls(s, iam)
+	return calls{client: c, permissions: permissions, irregular: s.Name == "iam" || c == nil && permissions != nil, why: why}
+}
+
 // given is what the models don't say of a member that names the resource: its
 // documentation has it.
 var given = map[string]map[string]string{

@@ -163,10 +163,10 @@ func (g *generator) makeRows() {
 		iam := g.iamOf(s)
 		for _, name := range s.Names() {
 			v, noun := verb(name)
-			if v == "" || strings.HasPrefix(noun, "Tag") && (noun == "Tags" || noun == "Tag") {
+			if v == "" || strings.HasPrefix(noun, "Tags") || noun == "Tag" || strings.HasSuffix(noun, "Tagging") {
 				continue
 			}
-			m := &maker{g: g, svc: s, op: s.Operations[name], iam: iam, verb: v, noun: noun, nouns: nouns(noun)}
+			m := &maker{g: g, svc: s, op: s.Operations[name], iam: iam, verb: v, noun: noun, nouns: nouns(v, noun)}
 			if iam != nil {
 				m.action = iam.Actions[strings.ToLower(name)]
 			}

@@ -208,8 +208,9 @@ func (m *maker) answersWith(name string) bool {
 }
 
 // nouns are the ways to read what a call makes from its name:
-// RestoreTableFromBackup makes a table, CreateDefaultVpc a VPC.
-func nouns(noun string) []string {
+// RestoreTableFromBackup makes a table, CreateDefaultVpc a VPC, AssociateProfile
+// a profile association.
+func nouns(verb, noun string) []string {
 	all := []string{noun}
 	w := words(noun)
 	for i, word := range w {
@@ -222,6 +223,12 @@ func nouns(noun string) []string {
 	}
 	if rest, ok := strings.CutPrefix(noun, "Default"); ok && rest != "" {
 		all = append(all, rest)
+	}
+	switch verb {
+	case "Associate":
+		all = append([]string{noun + "Association", w[len(w)-1] + "Association"}, all...)
+	case "Enable":
+		all = append([]string{"Enabled" + noun}, all...)
 	}
 	return all
 }

@@ -111,28 +111,35 @@ func (m *maker) arnPlaces(k *kind) []member {
 	names := m.ownNames(k)
 	for _, p := range m.members("response", m.op.Output) {
 		own, ok := strings.CutSuffix(p.name, "arn")
-		if !ok || p.list && !m.many() {
+		if !ok && p.list {
+			own, ok = strings.CutSuffix(p.name, "arns")
+		}
+		if !ok {
 			continue
 		}
 		s := 0
+		if p.list && !m.many() {
+			s = -30
+		}
 		switch {
 		case own == "":
-			s = 80
+			s += 80
 		case slices.Contains(names, own) || slices.Contains(names, singular(own)):
-			s = 100
+			s += 100
 		case own == "resource":
-			s = 70
+			s += 70
 		case foreign.MatchString(own):
 			continue
 		default:
 			// Its form decides at the time: it must fit the template.
-			s = 10
+			best := 0
 			for _, n := range names {
-				s = max(s, similarity(own, n)/2)
+				best = max(best, similarity(own, n)/2)
 			}
-			if s < 30 {
+			if best < 30 {
 				continue
 			}
+			s += best
 		}
 		for _, parent := range p.parents {
 			best := 0
@@ -140,7 +147,7 @@ func (m *maker) arnPlaces(k *kind) []member {
 				best = max(best, similarity(parent, n))
 			}
 			switch {
-			case best >= 50 || p.sole:
+			case best >= 50 || p.sole && !p.list:
 			case foreign.MatchString(parent):
 				s -= 100
 			default:
@@ -255,6 +262,14 @@ func (m *maker) part(k *kind, v string, last bool, places []member) string {
 			add(n)
 		}
 	}
+	if last && strings.HasSuffix(strings.ToLower(v), "name") && !slices.ContainsFunc(places, func(p member) bool { return slices.Contains(wanted, p.name) }) {
+		// CloudHSM's template has a name where the service has ids only.
+		for _, n := range nouns {
+			if !slices.ContainsFunc(places, func(p member) bool { return strings.HasPrefix(p.path, "request.") }) {
+				add(n + "id")
+			}
+		}
+	}
 	for _, w := range wanted {
 		for _, p := range places {
 			if p.name != w || p.list && !m.many() || !last && p.list {
@@ -295,6 +310,17 @@ func (m *maker) ownParent(k *kind, p member) bool {
 // locators returns the locators of what the call makes, in the catalogue's
 // words, and whether the response has its ARN.
 func (m *maker) locators(k *kind) (from []string, arn bool) {
+	if k.template == "" {
+		// No reference tells the form of its ARNs. One that the response has by the
+		// call's own name, beside tags in the request, can only be the new thing's.
+		for _, p := range m.arnPlaces(k) {
+			own := strings.TrimSuffix(p.name, "arn")
+			if ns := m.arnService(); ns != "" && m.tags != "" && (own == "" || slices.Contains(m.ownNames(k), own)) {
+				k.template = "arn:${Partition}:" + ns + ":${Region}:${Account}:${Id}"
+				return []string{p.path}, true
+			}
+		}
+	}
 	var arns []member
 	if m.svc.Metadata.Protocol != "ec2" {
 		arns = m.arnPlaces(k)
@@ -338,6 +364,20 @@ func (m *maker) locators(k *kind) (from []string, arn bool) {
 		build(inRequest)
 	}
 	return from, len(arns) > 0
+}
+
+// arnService is the service in the ARNs of the types that IAM knows of the
+// service; "" where they differ, or have no region and account.
+func (m *maker) arnService() string {
+	found := ""
+	for _, t := range m.iamTypes() {
+		p := strings.SplitN(t.ARN, ":", 6)
+		if len(p) < 6 || found != "" && found != p[2] {
+			return ""
+		}
+		found = p[2]
+	}
+	return found
 }
 
 // keyed reports whether CloudFormation, too, calls the type by the name that its

@@ -39,7 +39,6 @@ func (g *generator) rowOf(m *maker) *row {
 	if k == nil {
 		k = &kind{}
 		r.kind = k
-		r.doubts = append(r.doubts, "no type of the IAM reference or CloudFormation has the call's name")
 	}
 	r.prove()
 	s := &stanza{}
@@ -144,6 +143,8 @@ func (m *maker) tagAction(k *kind) string {
 func (r *row) weigh(from []string, arn bool) {
 	k, m := r.kind, r.m
 	switch {
+	case k.template == "" && k.iam == nil && len(k.cfn) == 0:
+		r.doubts = append(r.doubts, "no type of the IAM reference or CloudFormation has the call's name")
 	case k.template == "":
 		r.doubts = append(r.doubts, "the form of its ARNs is not known")
 	case !strings.HasPrefix(k.template, "arn:") || strings.Count(k.template, ":") < 5:
@@ -161,7 +162,8 @@ func (r *row) weigh(from []string, arn bool) {
 	if m.verb == "Restore" && m.tags == "" && !slices.ContainsFunc(from, func(f string) bool { return strings.Contains(f, "response.") }) {
 		r.doubts = append(r.doubts, "what is restored may be what was there before")
 	}
-	if !makes(m.verb) && !slices.Contains(upsertVerbs, m.verb) && !slices.Contains(jobVerbs, m.verb) {
+	sure := m.tags != "" && slices.ContainsFunc(from, func(f string) bool { return strings.Contains(f, "response.") })
+	if !makes(m.verb) && !slices.Contains(upsertVerbs, m.verb) && !slices.Contains(jobVerbs, m.verb) && !(sure && slices.Contains(openVerbs, m.verb)) {
 		r.doubts = append(r.doubts, "calls of the verb "+m.verb+" don't always create something")
 	}
 }

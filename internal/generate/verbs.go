@@ -26,6 +26,10 @@ var otherVerbs = []string{
 	"Open", "Promote", "Publish", "Subscribe", "Transfer", "Accept", "Convert",
 }
 
+// openVerbs are those of them whose calls create something wherever they take
+// tags and answer with what they made.
+var openVerbs = []string{"Add", "Associate", "Claim", "Connect", "Convert", "Enable", "Generate", "Open"}
+
 // verb cuts a call's name into its verb and what follows. The verb is "" where
 // calls of that name create nothing.
 func verb(name string) (verb, noun string) {

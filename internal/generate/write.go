@@ -191,7 +191,7 @@ func (g *generator) file(source string, byHand *stanza, rows map[string]*stanza)
 	b.WriteString(head.String())
 	for _, name := range g.clients(rows, head) {
 		b.WriteString("\n")
-		_ = name
+		g.calls[name].client.Append(&b)
 	}
 	for _, event := range slices.Sorted(maps.Keys(rows)) {
 		r := rows[event]
