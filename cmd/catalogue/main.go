@@ -1,0 +1,90 @@
+// Command catalogue generates the catalogue from AWS's models: `make catalogue`
+// writes it, `make catalogue-diff` lists what would change, `make coverage`
+// prints what it covers.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+
+	"autotagger/internal/generate"
+	"autotagger/internal/models"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "catalogue:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, stdout io.Writer) error {
+	flags := flag.NewFlagSet("catalogue", flag.ContinueOnError)
+	cache := flags.String("cache", "build/inputs", "the folder that the inputs are fetched into")
+	root := flags.String("root", ".", "the folder that holds internal/catalogue/data")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	aws, err := models.Read(ctx, *cache)
+	if err != nil {
+		return err
+	}
+	made, err := generate.Generate(aws)
+	if err != nil {
+		return err
+	}
+	data := filepath.Join(*root, "internal/catalogue/data")
+	switch verb := flags.Arg(0); verb {
+	case "write":
+		return write(data, made.Data)
+	case "coverage":
+		return coverage(stdout, made.Coverage)
+	default:
+		return fmt.Errorf("%q is not one of write, coverage", verb)
+	}
+}
+
+// write makes a folder hold the files and no other.
+func write(folder string, files map[string]string) error {
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
+	old, err := os.ReadDir(folder)
+	if err != nil {
+		return err
+	}
+	for _, f := range old {
+		if _, stays := files[f.Name()]; !stays {
+			if err := os.Remove(filepath.Join(folder, f.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// coverage prints the recall and what is missed.
+func coverage(w io.Writer, c *generate.Coverage) error {
+	fmt.Fprintf(w, "CloudFormation types that take tags: %d, of which %d are retired; covered: %d, %.1f %%\n", c.Taggable, c.Retired, c.Covered, c.Recall())
+	for _, name := range slices.Sorted(maps.Keys(c.Missed)) {
+		fmt.Fprintf(w, "missed   %s: %s\n", name, c.Missed[name])
+	}
+	if len(c.Unexplained)+len(c.Needless) > 0 {
+		return fmt.Errorf("uncovered.txt: %d types lack a reason: %v; %d lines explain nothing: %v", len(c.Unexplained), c.Unexplained, len(c.Needless), c.Needless)
+	}
+	return nil
+}
