@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
@@ -24,30 +23,24 @@ const rulePrefix = "autotagger-"
 const maxRuleName = 64
 
 // newRules makes one rule a pattern on the default bus, where AWS's own events
-// arrive. Rules are named for their source, so that a new name in one source
-// changes that source's rule alone.
+// arrive. Rules are named for their pattern's label, which stays when the
+// catalogue gains a service: a deployment changes that service's rule alone.
 //
 // The rules are made from the pattern's JSON by the resource itself: the
 // higher construct's EventPattern would have to be told each field.
 func newRules(scope constructs.Construct, function string, patterns []catalogue.Pattern, queue, undelivered awssqs.Queue) error {
-	seen := map[string]int{}
 	for _, p := range patterns {
-		source := strings.TrimSuffix(p.Detail.EventSource[0], ".amazonaws.com")
-		label := strings.ReplaceAll(source, ".", "-")
-		if seen[source]++; seen[source] > 1 {
-			label = fmt.Sprintf("%s-%d", label, seen[source])
-		}
-		name := rulePrefix + function + "-" + label
+		name := rulePrefix + function + "-" + p.Label
 		if len(name) > maxRuleName {
 			return fmt.Errorf("the rule's name %s is longer than %d characters", name, maxRuleName)
 		}
 		var pattern map[string]any
 		if err := json.Unmarshal([]byte(p.JSON()), &pattern); err != nil {
-			return fmt.Errorf("reading the event pattern of %s: %w", source, err)
+			return fmt.Errorf("reading the event pattern of %s: %w", p.Label, err)
 		}
-		rule := awsevents.NewCfnRule(scope, jsii.String("Rule-"+label), &awsevents.CfnRuleProps{
+		rule := awsevents.NewCfnRule(scope, jsii.String("Rule-"+p.Label), &awsevents.CfnRuleProps{
 			Name:         jsii.String(name),
-			Description:  jsii.String("Calls to " + source + " whose results autotagger handles"),
+			Description:  jsii.String("For autotagger: " + p.About),
 			EventPattern: pattern,
 			Targets: []any{awsevents.CfnRule_TargetProperty{
 				Id:  jsii.String("queue"),

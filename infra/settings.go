@@ -12,6 +12,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"autotagger/internal/catalogue"
 	"autotagger/internal/policy"
 )
 
@@ -79,6 +80,13 @@ func readConfig(name string) (*policy.Policy, []byte, error) {
 	}
 	if !p.CORS.Declared {
 		return nil, nil, fmt.Errorf("%s doesn't say which cross-origin rules new buckets get: add cors: with rules, or cors: off", name)
+	}
+	rows, err := catalogue.Default().All()
+	if err != nil {
+		return nil, nil, err
+	}
+	if unmatched := p.UnmatchedCalls(rows); len(unmatched) > 0 {
+		return nil, nil, fmt.Errorf("the configuration has faults:\n%s: %s", name, strings.Join(unmatched, "\n"+name+": "))
 	}
 	return p, data, nil
 }

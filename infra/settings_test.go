@@ -17,6 +17,7 @@ func TestConfigurationRefused(t *testing.T) {
 		"faults":     {"mode: maybe\ncors: no\ntags: {creator: 1}\n", []string{":1: mode", ":2: cors", ":3: tags.creator"}},
 		"no YAML":    {"mode: [", []string{"autotagger.yaml:"}},
 		"undeclared": {"mode: enforce\n", []string{"autotagger.yaml", "add cors: with rules, or cors: off"}},
+		"unmatched":  {"cors: off\ncatalogue: {enable: ['ecs:RunTsk'], disable: ['s3:Create']}\n", []string{`autotagger.yaml: catalogue.enable[0]: "ecs:RunTsk" matches no call`, `autotagger.yaml: catalogue.disable[0]: "s3:Create"`}},
 		"empty":      {"", []string{"add cors: with rules, or cors: off"}},
 	} {
 		t.Run(name, func(t *testing.T) {

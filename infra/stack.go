@@ -52,10 +52,11 @@ type job struct {
 // newStack adds the stack to an app. Assets are laid out under stage, which
 // may be removed once the app is synthesised.
 func newStack(app awscdk.App, s Settings, stage string) (awscdk.Stack, error) {
-	rows, err := catalogue.Default().All()
+	all, err := catalogue.Default().All()
 	if err != nil {
 		return nil, err
 	}
+	rows := s.Policy.RowsOn(all)
 	stack := awscdk.NewStack(app, jsii.String(stackName), &awscdk.StackProps{
 		Description: jsii.String("Tags new resources with their creator and cost center, and gives new buckets cross-origin rules"),
 		Env:         environment(s),

@@ -28,8 +28,10 @@ const (
 	testRegion  = "eu-west-1"
 )
 
-// testConfig writes five keys and declares cross-origin rules.
+// testConfig writes five keys, declares cross-origin rules, and turns the calls
+// of one service off.
 const testConfig = `
+catalogue: {disable: ["sqs:*"]}
 tags: {creator: owner, cost-center: CostCenter, created-at: true, created-by-arn: true, created-via: made-with}
 cors: {rules: [{allowed-methods: [GET], allowed-origins: ["*"]}]}
 `

@@ -171,35 +171,6 @@ func TestFaultsAreNamed(t *testing.T) {
 	}
 }
 
-func TestPatterns(t *testing.T) {
-	t.Parallel()
-	rows, err := catalogue.Default().All()
-	if err != nil {
-		t.Fatal(err)
-	}
-	patterns, err := catalogue.Patterns(rows)
-	if err != nil {
-		t.Fatal(err)
-	}
-	names := map[string]bool{}
-	for _, p := range patterns {
-		if n := len(p.JSON()); n > catalogue.MaxPattern {
-			t.Errorf("a pattern of %s has %d characters", p.Source, n)
-		}
-		for _, n := range p.Detail.EventName {
-			if s, ok := n.(string); ok {
-				names[p.Detail.EventSource[0]+" "+s] = true
-			}
-		}
-	}
-	for _, r := range rows {
-		wanted := slices.ContainsFunc(r.Resources, func(res catalogue.Resource) bool { return res.API != catalogue.APINone })
-		if key := r.Source + " " + r.Event; names[key] != wanted {
-			t.Errorf("%s is in a pattern: %v, want %v", key, names[key], wanted)
-		}
-	}
-}
-
 // BenchmarkLookupFirst is what the first event of the largest source pays.
 func BenchmarkLookupFirst(b *testing.B) {
 	for b.Loop() {
