@@ -66,9 +66,10 @@ golden: ## write the golden results; read the diff
 	$(GO) test ./internal/pipeline -run Events -update
 
 .PHONY: corpus
-corpus: ## the score on recorded events, where CORPUS is a folder of them
+corpus: ## the score on recorded events and what the rules let through, where CORPUS is a folder of them
 	@if [ -d "$(CORPUS)" ]; then \
 		$(GO) test ./internal/pipeline -run Corpus -v -count=1 -corpus "$(abspath $(CORPUS))"; \
+		$(GO) test ./infra -run Corpus -v -count=1 -corpus "$(abspath $(CORPUS))"; \
 	else echo "no recorded events at $(CORPUS)"; fi
 
 # The functions, as they are deployed. Without -buildvcs=false an asset would
