@@ -2,6 +2,8 @@ package apply
 
 import (
 	"time"
+
+	"autotagger/internal/catalogue"
 )
 
 // Request asks for tags on one resource.
@@ -13,6 +15,9 @@ type Request struct {
 	// API), "s3", "iam", "kms", "ec2", a service's own name for that service's
 	// own tag call ("sqs", "sns", …), or "none" for what must never be written.
 	API string
+	// Calls are the service's own tag calls, from the catalogue; nil where it has
+	// none. The irregular services are known here and need none.
+	Calls *catalogue.Calls
 	// Account and Region are the resource's own. Region is set for S3 buckets
 	// too, whose ARN has neither; for a global resource it is the region whose
 	// endpoint serves it.

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"autotagger/internal/catalogue"
 )
 
 // autoscalingStore tags Auto Scaling groups. Their calls name a group by its
@@ -15,11 +17,11 @@ import (
 // (https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_CreateOrUpdateTags.html).
 type autoscalingStore struct {
 	c       *caller
-	service *service
+	service *catalogue.Service
 }
 
-func autoscalingService() *service {
-	return &service{id: "Auto Scaling", host: "autoscaling", signing: "autoscaling", protocol: query, version: "2011-01-01"}
+func autoscalingService() *catalogue.Service {
+	return &catalogue.Service{ID: "Auto Scaling", Signing: "autoscaling", Protocol: catalogue.Query, Version: "2011-01-01"}
 }
 
 // groupName is the end of a group's ARN,

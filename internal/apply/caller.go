@@ -22,43 +22,21 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"autotagger/internal/catalogue"
 )
 
-// protocol is how a service's calls look on the wire:
-// https://smithy.io/2.0/aws/protocols/index.html
-type protocol int
-
-const (
-	awsJSON10 protocol = iota // POST /, X-Amz-Target, JSON 1.0
-	awsJSON11                 // the same, JSON 1.1
-	query                     // POST /, form with Action and Version; XML back
-	restJSON                  // method and path; JSON
-	restXML                   // method and path; XML
-)
-
-// service is what a call has to know of an AWS service: a row of data from its
-// model in botocore (service-2.json: serviceId, endpointPrefix, signingName,
-// protocol, and apiVersion or targetPrefix).
-type service struct {
-	id       string   // serviceId, also the key of AWS_ENDPOINT_URL_<ID>
-	host     string   // endpointPrefix
-	signing  string   // signing name
-	protocol protocol // ec2Query answers differ from query's only in the shape of errors
-	version  string   // apiVersion of query, targetPrefix of awsJson
-	account  bool     // the account is the host's first label (S3 Control)
-	global   bool     // one endpoint a partition (IAM)
-}
-
-// call is one request. form, json and path are used as the protocol says.
+// call is one request. form, fields and path are used as the protocol says.
 type call struct {
-	service                   *service
-	op                        string
-	account, region, arn      string
-	form                      url.Values
-	json                      any
-	method, path, contentType string
-	header                    http.Header
-	body                      []byte
+	service              *catalogue.Service
+	op                   string
+	account, region, arn string
+	form                 url.Values
+	fields               map[string]any // of a JSON or CBOR body
+	method, path, query  string         // path and query in escaped form
+	contentType          string
+	header               http.Header
+	body                 []byte
 }
 
 // caller sends calls: the SDK's retries, signature, transport and errors, with
@@ -99,18 +77,14 @@ const maxAnswer = 8 << 20
 // do sends a call and returns the body of its answer. The error of a refused
 // call is a smithy.APIError with AWS's code, whatever the protocol.
 func (c *caller) do(ctx context.Context, cl call) ([]byte, error) {
-	signRegion := cl.region
-	if cl.service.global {
-		signRegion = globalOf(partitionOf(cl.arn)).region
-	}
-	endpoint, err := c.endpoint(ctx, cl)
+	endpoint, signRegion, err := c.endpoint(ctx, cl)
 	if err != nil {
-		return nil, fmt.Errorf("resolving the endpoint of %s: %w", cl.service.id, err)
+		return nil, fmt.Errorf("resolving the endpoint of %s: %w", cl.service.ID, err)
 	}
 	stack := middleware.NewStack(cl.op, smithyhttp.NewStackRequest)
 	steps := []error{
 		stack.Initialize.Add(&awsmiddleware.RegisterServiceMetadata{
-			ServiceID: cl.service.id, SigningName: cl.service.signing, Region: signRegion, OperationName: cl.op,
+			ServiceID: cl.service.ID, SigningName: cl.service.Signing, Region: signRegion, OperationName: cl.op,
 		}, middleware.Before),
 		stack.Serialize.Add(middleware.SerializeMiddlewareFunc("OperationSerializer", func(
 			ctx context.Context, in middleware.SerializeInput, next middleware.SerializeHandler,
@@ -123,7 +97,7 @@ func (c *caller) do(ctx context.Context, cl call) ([]byte, error) {
 			return next.HandleSerialize(ctx, in)
 		}), middleware.After),
 		awsmiddleware.AddClientRequestIDMiddleware(stack),
-		awsmiddleware.AddSDKAgentKey(awsmiddleware.APIMetadata, strings.ReplaceAll(strings.ToLower(cl.service.id), " ", ""))(stack),
+		awsmiddleware.AddSDKAgentKey(awsmiddleware.APIMetadata, strings.ReplaceAll(strings.ToLower(cl.service.ID), " ", ""))(stack),
 		stack.Finalize.Add(retry.NewAttemptMiddleware(c.retryer, smithyhttp.RequestCloner), middleware.After),
 		stack.Finalize.Add(middleware.FinalizeMiddlewareFunc("Signing", func(
 			ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler,
@@ -141,12 +115,12 @@ func (c *caller) do(ctx context.Context, cl call) ([]byte, error) {
 	}
 	for _, err := range steps {
 		if err != nil {
-			return nil, fmt.Errorf("building %s:%s: %w", cl.service.signing, cl.op, err)
+			return nil, fmt.Errorf("building %s:%s: %w", cl.service.Signing, cl.op, err)
 		}
 	}
 	out, _, err := middleware.DecorateHandler(smithyhttp.NewClientHandlerWithOptions(c.cfg.HTTPClient), stack).Handle(ctx, cl)
 	if err != nil {
-		return nil, &smithy.OperationError{ServiceID: cl.service.id, OperationName: cl.op, Err: err}
+		return nil, &smithy.OperationError{ServiceID: cl.service.ID, OperationName: cl.op, Err: err}
 	}
 	return out.([]byte), nil
 }
@@ -156,34 +130,36 @@ func (cl *call) fill(req *smithyhttp.Request, endpoint *url.URL) (*smithyhttp.Re
 	u := *endpoint
 	req.Method = http.MethodPost
 	contentType := cl.contentType
-	switch cl.service.protocol {
-	case awsJSON10, awsJSON11:
-		contentType = "application/x-amz-json-1.0"
-		if cl.service.protocol == awsJSON11 {
-			contentType = "application/x-amz-json-1.1"
-		}
-		req.Header.Set("X-Amz-Target", cl.service.version+"."+cl.op)
-		body, err := json.Marshal(cl.json)
-		if err != nil {
-			return nil, err
-		}
-		cl.body = body
-	case query:
+	var err error
+	switch cl.service.Protocol {
+	case catalogue.JSON10, catalogue.JSON11:
+		contentType = "application/x-amz-" + string(cl.service.Protocol)
+		req.Header.Set("X-Amz-Target", cl.service.Version+"."+cl.op)
+		cl.body, err = jsonBody(cl.fields)
+	case catalogue.Query:
 		contentType = "application/x-www-form-urlencoded"
-		form := url.Values{"Action": {cl.op}, "Version": {cl.service.version}}
+		form := url.Values{"Action": {cl.op}, "Version": {cl.service.Version}}
 		for k, v := range cl.form {
 			form[k] = v
 		}
 		cl.body = []byte(form.Encode())
-	case restJSON:
-		if cl.json != nil {
+	case catalogue.RESTJSON:
+		if cl.fields != nil {
 			contentType = "application/json"
-			body, err := json.Marshal(cl.json)
-			if err != nil {
-				return nil, err
-			}
-			cl.body = body
+			cl.body, err = jsonBody(cl.fields)
 		}
+	case catalogue.CBOR:
+		contentType = "application/cbor"
+		req.Header.Set("Accept", "application/cbor")
+		req.Header.Set("Smithy-Protocol", "rpc-v2-cbor")
+		cl.path = "/service/" + cl.service.Version + "/operation/" + cl.op
+		cl.body, err = cborBody(cl.fields)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for k, v := range particular(cl.service.ID) {
+		req.Header.Set(k, v)
 	}
 	if cl.method != "" {
 		req.Method = cl.method
@@ -200,6 +176,7 @@ func (cl *call) fill(req *smithyhttp.Request, endpoint *url.URL) (*smithyhttp.Re
 	} else if u.Path == "" {
 		u.Path = "/"
 	}
+	u.RawQuery = cl.query
 	req.URL = &u
 	for k, v := range cl.header {
 		req.Header[k] = v
@@ -208,6 +185,29 @@ func (cl *call) fill(req *smithyhttp.Request, endpoint *url.URL) (*smithyhttp.Re
 		req.Header.Set("Content-Type", contentType)
 	}
 	return req.SetStream(bytes.NewReader(cl.body))
+}
+
+// jsonBody is an object as the SDK's clients write it: with <, > and & as they are.
+func jsonBody(fields map[string]any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if fields == nil {
+		fields = map[string]any{}
+	}
+	err := enc.Encode(fields)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+}
+
+// particular are headers that a service asks for beside its protocol's.
+func particular(id string) map[string]string {
+	switch id {
+	case "Glacier": // https://docs.aws.amazon.com/amazonglacier/latest/dev/api-common-request-headers.html
+		return map[string]string{"X-Amz-Glacier-Version": "2012-06-01"}
+	case "API Gateway": // else its answers are HAL: https://docs.aws.amazon.com/apigateway/latest/api/API_GetTags.html
+		return map[string]string{"Accept": "application/json"}
+	}
+	return nil
 }
 
 func (c *caller) sign(ctx context.Context, req *smithyhttp.Request, cl call, region string) error {
@@ -229,13 +229,13 @@ func (c *caller) sign(ctx context.Context, req *smithyhttp.Request, cl call, reg
 	}
 	sum := sha256.Sum256(body)
 	hash := hex.EncodeToString(sum[:])
-	s3 := cl.service.signing == "s3"
+	s3 := cl.service.Signing == "s3"
 	if s3 {
 		// S3 wants the hash as a header, and its paths are signed as they are:
 		// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 		req.Header.Set("X-Amz-Content-Sha256", hash)
 	}
-	return c.signer.SignHTTP(ctx, creds, req.Request, hash, cl.service.signing, region, time.Now(),
+	return c.signer.SignHTTP(ctx, creds, req.Request, hash, cl.service.Signing, region, time.Now(),
 		func(o *v4.SignerOptions) { o.DisableURIPathEscaping = s3 })
 }
 
@@ -296,6 +296,12 @@ func apiError(h http.Header, body []byte) *smithy.GenericAPIError {
 				}
 				e.Message = holder.text("Message")
 			}
+		}
+	} else if strings.HasPrefix(h.Get("Content-Type"), "application/cbor") {
+		if b, err := fromCBOR(body); err == nil && e.Code == "" {
+			code, _ := b["__type"].(string)
+			e.Code = bareCode(code)
+			e.Message, _ = b["message"].(string)
 		}
 	} else {
 		// Keys match whatever their case: "message" and "Message" are both used.
@@ -365,22 +371,18 @@ func (n *node) child(name string) *node {
 }
 
 // endpoint is where a call goes: the endpoint that the configuration names, for
-// the service or for all, else AWS's own.
-func (c *caller) endpoint(ctx context.Context, cl call) (*url.URL, error) {
-	if base, err := c.base(ctx, cl.service.id); err != nil || base != "" {
-		if err != nil {
-			return nil, err
-		}
-		return url.Parse(base)
+// the service or for all, else AWS's own; and the region that it is signed for.
+func (c *caller) endpoint(ctx context.Context, cl call) (*url.URL, string, error) {
+	host, region := cl.service.Endpoint(partitionOf(cl.arn), cl.region, cl.account)
+	base, err := c.base(ctx, cl.service.ID)
+	if err != nil {
+		return nil, "", err
 	}
-	p := partitionOf(cl.arn)
-	switch {
-	case cl.service.global:
-		return &url.URL{Scheme: "https", Host: globalOf(p).iam}, nil
-	case cl.service.account:
-		return &url.URL{Scheme: "https", Host: cl.account + "." + cl.service.host + "." + cl.region + "." + suffixOf(p)}, nil
+	if base == "" {
+		return &url.URL{Scheme: "https", Host: host}, region, nil
 	}
-	return &url.URL{Scheme: "https", Host: cl.service.host + "." + cl.region + "." + suffixOf(p)}, nil
+	u, err := url.Parse(base)
+	return u, region, err
 }
 
 // base is the configured endpoint of a service, empty without one. The order is
@@ -423,49 +425,6 @@ func partitionOf(arn string) string {
 		return "aws"
 	}
 	return parts[1]
-}
-
-// suffixOf is a partition's DNS suffix, from botocore's endpoints.json.
-func suffixOf(partition string) string {
-	switch partition {
-	case "aws-cn":
-		return "amazonaws.com.cn"
-	case "aws-eusc":
-		return "amazonaws.eu"
-	case "aws-iso":
-		return "c2s.ic.gov"
-	case "aws-iso-b":
-		return "sc2s.sgov.gov"
-	case "aws-iso-e":
-		return "cloud.adc-e.uk"
-	case "aws-iso-f":
-		return "csp.hci.ic.gov"
-	}
-	return "amazonaws.com"
-}
-
-// globals is where a partition's one IAM endpoint is and what region signs for
-// it: https://docs.aws.amazon.com/general/latest/gr/iam-service.html
-type globals struct{ iam, region string }
-
-func globalOf(partition string) globals {
-	switch partition {
-	case "aws-cn":
-		return globals{"iam.cn-north-1.amazonaws.com.cn", "cn-north-1"}
-	case "aws-us-gov":
-		return globals{"iam.us-gov.amazonaws.com", "us-gov-west-1"}
-	case "aws-eusc":
-		return globals{"iam.eusc-de-east-1.amazonaws.eu", "eusc-de-east-1"}
-	case "aws-iso":
-		return globals{"iam.us-iso-east-1.c2s.ic.gov", "us-iso-east-1"}
-	case "aws-iso-b":
-		return globals{"iam.us-isob-east-1.sc2s.sgov.gov", "us-isob-east-1"}
-	case "aws-iso-e":
-		return globals{"iam.eu-isoe-west-1.cloud.adc-e.uk", "eu-isoe-west-1"}
-	case "aws-iso-f":
-		return globals{"iam.us-isof-south-1.csp.hci.ic.gov", "us-isof-south-1"}
-	}
-	return globals{"iam.amazonaws.com", "us-east-1"}
 }
 
 // Calls of a resource's account are told so to OnCall by the context: an

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"autotagger/internal/catalogue"
 )
 
 // EC2's limits: 200 values a filter and 1,000 resources a CreateTags call
@@ -18,14 +20,14 @@ const (
 )
 
 // ec2Service is EC2 as a row of data.
-func ec2Service() *service {
-	return &service{id: "EC2", host: "ec2", signing: "ec2", protocol: query, version: "2016-11-15"}
+func ec2Service() *catalogue.Service {
+	return &catalogue.Service{ID: "EC2", Signing: "ec2", Protocol: catalogue.Query, Version: "2016-11-15"}
 }
 
 // ec2Store tags what has an EC2 id: one pair of operations serves every type.
 type ec2Store struct {
 	c       *caller
-	service *service
+	service *catalogue.Service
 }
 
 // ec2ID is the id at the end of an ARN. One that is no id would make CreateTags

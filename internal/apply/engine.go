@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"autotagger/internal/catalogue"
 )
 
 // maxTags is how many tags AWS allows on a resource, its own (aws:…) aside
@@ -65,14 +67,15 @@ type system struct {
 
 // Applier writes tags and CORS rules. It is safe for concurrent use.
 type Applier struct {
-	o       Options
-	c       *caller
-	s3      *s3Clients
-	rows    map[string]*own
-	tagging *system
-	bucket  *system
-	ec2     *system
-	groups  *system
+	o         Options
+	c         *caller
+	s3        *s3Clients
+	tagging   *system
+	bucket    *system
+	ec2       *system
+	groups    *system
+	elb       [2]*system // of version 2, and classic
+	irregular irregular
 }
 
 // New returns an Applier that calls AWS with cfg. It calls nothing itself, and
@@ -93,7 +96,7 @@ func New(cfg aws.Config, o Options) *Applier {
 		patient.retryer = retry.AddWithMaxBackoffDelay(retry.AddWithMaxAttempts(c.retryer, 6), 2*time.Second)
 	}
 	return &Applier{
-		o: o, c: c, s3: clients, rows: ownRows(),
+		o: o, c: c, s3: clients,
 		tagging: &system{
 			name:  "tagging",
 			store: taggingStore{c: &patient, service: taggingService(), gates: &gates{full: map[string]time.Time{}}},
@@ -115,11 +118,16 @@ func New(cfg aws.Config, o Options) *Applier {
 			reads: 1, writes: 1,
 			check: func(t target) error { _, err := groupName(t); return err },
 		},
+		elb: [2]*system{
+			{name: "elb v2", store: newELBStore(c, false), reads: elbBatch, writes: elbBatch},
+			{name: "elb classic", store: newELBStore(c, true), reads: elbBatch, writes: elbBatch},
+		},
 	}
 }
 
-// serving is the system of the ARN's own service, nil where none is known.
-func (a *Applier) serving(arn string) *system {
+// serving is the system of the ARN's own service: an irregular one, or the calls
+// that the catalogue has. It is nil where there are neither.
+func (a *Applier) serving(arn string, calls *catalogue.Calls) *system {
 	parts := strings.SplitN(arn, ":", 6)
 	if len(parts) < 6 {
 		return nil
@@ -131,21 +139,29 @@ func (a *Applier) serving(arn string) *system {
 		return a.ec2
 	case "autoscaling":
 		return a.groups
+	case "elasticloadbalancing":
+		if classicELB(parts[5]) {
+			return a.elb[1]
+		}
+		return a.elb[0]
 	}
-	row := ownOf(a.rows, arn)
-	if row == nil {
+	row, err := a.irregular.of(arn)
+	switch {
+	case err != nil:
+		return &system{name: "irregular", store: ownStore{}, reads: 1, writes: 1, check: func(target) error { return err }}
+	case row == nil && (calls == nil || a.irregular.serves(arn)):
 		return nil
+	case row == nil:
+		row = &own{Calls: calls}
 	}
-	batch := max(row.batch, 1)
 	var s store = ownStore{c: a.c, row: row}
 	if parts[2] == "kms" {
 		s = kmsStore{ownStore{c: a.c, row: row}}
 	}
-	sys := &system{name: row.id + " " + row.tag, store: s, reads: batch, writes: batch, fold: row.fold}
-	if row.name != nil {
-		sys.check = func(t target) error { _, err := row.name(a.c, t); return err }
+	return &system{
+		name: row.ID + " " + row.Write.Op, store: s, reads: 1, writes: 1, fold: row.fold,
+		check: func(t target) error { _, err := row.check(a.c, t); return err },
 	}
-	return sys
 }
 
 // item is one resource of a batch, with every request for it.
@@ -221,7 +237,7 @@ func (a *Applier) items(reqs []Request) []*item {
 			}
 			by[key] = it
 			items = append(items, it)
-			a.route(it, r.API)
+			a.route(it, r.API, r.Calls)
 		}
 		it.reqs = append(it.reqs, i)
 		it.fresh = it.fresh && !r.Upsert && !r.EventTime.IsZero() && a.o.Now().Sub(r.EventTime) < freshFor
@@ -243,13 +259,13 @@ func (a *Applier) items(reqs []Request) []*item {
 }
 
 // route finds the item's system.
-func (a *Applier) route(it *item, api string) {
+func (a *Applier) route(it *item, api string, calls *catalogue.Calls) {
 	switch api {
 	case "none", "":
 		it.finish(Result{Outcome: Skipped, Why: WhyNoAPI})
 		return
 	case "tagging":
-		it.reader, it.writer, it.own = a.tagging, a.tagging, a.serving(it.arn)
+		it.reader, it.writer, it.own = a.tagging, a.tagging, a.serving(it.arn, calls)
 		if it.own == nil || it.own.check == nil {
 			return
 		}
@@ -261,7 +277,7 @@ func (a *Applier) route(it *item, api string) {
 			it.fail(err)
 		}
 	default:
-		it.reader = a.serving(it.arn)
+		it.reader = a.serving(it.arn, calls)
 		it.writer = it.reader
 	}
 	if it.writer == nil {

@@ -92,7 +92,7 @@ func TestOneBadARN(t *testing.T) {
 		for i := range 20 {
 			reqs = append(reqs, request(table(i), "tagging"))
 		}
-		reqs[13].ARN = bad
+		reqs[13].ARN, reqs[13].Calls = bad, nil
 		if !fresh {
 			reqs[13].EventTime = today.Add(-time.Hour)
 		}

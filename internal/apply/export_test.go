@@ -1,6 +1,10 @@
 package apply
 
-import "net/http"
+import (
+	"maps"
+	"net/http"
+	"slices"
+)
 
 // Fate and APIError let the black-box tests at what has no other door.
 
@@ -11,5 +15,10 @@ func APIError(h http.Header, body []byte) (code, message string) {
 	return e.Code, e.Message
 }
 
-// Rows is how many rows of own calls there are.
-func Rows() int { return len(ownRows()) }
+// Irregular are the keys of the irregular services' rows, and the fault of their
+// texts.
+func Irregular() ([]string, error) {
+	var ir irregular
+	ir.once.Do(ir.read)
+	return slices.Sorted(maps.Keys(ir.rows)), ir.err
+}

@@ -6,17 +6,24 @@ import (
 	"strings"
 )
 
+// kmsCalls are KMS's: the text is as in a data file.
+const kmsCalls = `client: kms
+id: KMS
+protocol: json-1.1 TrentService
+write: TagResource KeyId={arn} Tags=[TagKey,TagValue]
+read: ListResourceTags KeyId={arn} Marker={next} -> Tags=[TagKey,TagValue] NextMarker={next}`
+
 // customerKey lets only keys through that may be tagged. Aliases have no tags,
 // and those of AWS's own keys start with alias/aws/
 // (https://docs.aws.amazon.com/kms/latest/APIReference/API_TagResource.html).
-func customerKey(_ *caller, t target) (string, error) {
+func customerKey(c *caller, t target) (place, error) {
 	switch {
 	case strings.Contains(t.arn, ":alias/aws/"):
-		return "", skip(WhyManagedKey)
+		return place{}, skip(WhyManagedKey)
 	case !strings.Contains(t.arn, ":key/"):
-		return "", bad(WhyBadARN)
+		return place{}, bad(WhyBadARN)
 	}
-	return t.arn, nil
+	return placeOf(c, t)
 }
 
 // kmsStore is KMS's own store with one thing more: a refusal is explained by
@@ -50,8 +57,8 @@ func (s kmsStore) explain(ctx context.Context, t target, err error) error {
 		return err
 	}
 	body, derr := s.c.do(ctx, call{
-		service: &s.row.service, op: "DescribeKey", account: t.account, region: t.region, arn: t.arn,
-		json: map[string]string{"KeyId": t.arn},
+		service: &s.row.Service, op: "DescribeKey", account: t.account, region: t.region, arn: t.arn,
+		fields: map[string]any{"KeyId": t.arn},
 	})
 	if derr != nil {
 		return err // the first refusal says more than that of the second look

@@ -580,7 +580,7 @@ func TestKinds(t *testing.T) {
 				var sent calls
 				a := apply.New(server(t).Config(), apply.Options{OnCall: sent.add})
 				req := apply.Request{
-					ARN: arn, API: api, Account: account, Region: region, Upsert: true,
+					ARN: arn, API: api, Calls: callsOf(arn), Account: account, Region: region, Upsert: true,
 					Tags: map[string]string{"owner": "intruder", "creator": "alice@example.com", "cost-center": "12 34/5"},
 				}
 				got := a.Tag(t.Context(), []apply.Request{req})[0]

@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"autotagger/internal/catalogue"
 )
 
 // s3Clients builds S3's client for a region when it is first needed. S3 is the
@@ -41,8 +43,11 @@ func (c *s3Clients) of(region string) *s3.Client {
 
 // s3ControlService is S3 Control as a row of data. TagResource is its only
 // operation here, so that it needs no client.
-func s3ControlService() *service {
-	return &service{id: "S3 Control", host: "s3-control", signing: "s3", protocol: restXML, account: true}
+func s3ControlService() *catalogue.Service {
+	return &catalogue.Service{
+		ID: "S3 Control", Signing: "s3", Protocol: catalogue.RESTXML,
+		Endpoints: []catalogue.Endpoint{{Host: "{account}.s3-control.{region}.{suffix}"}},
+	}
 }
 
 // s3Store tags general purpose buckets.
@@ -62,7 +67,7 @@ func s3ControlService() *service {
 type s3Store struct {
 	clients *s3Clients
 	c       *caller
-	control *service
+	control *catalogue.Service
 	replace bool
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 
 	"autotagger/internal/apply"
+	"autotagger/internal/catalogue"
 )
 
 // asked is a request as a scripted endpoint sees it.
@@ -169,10 +170,36 @@ func options() apply.Options { return apply.Options{Now: func() time.Time { retu
 
 func table(i int) string { return arnOf("dynamodb", fmt.Sprintf("table/t%03d", i)) }
 
+// callsOf are the tag calls that the catalogue has for an ARN's service, nil for
+// irregular ones. DAX stands for services whose ARNs no hand-written row makes.
+func callsOf(arn string) *catalogue.Calls {
+	service := strings.Split(arn+":::", ":")[2]
+	if service == "dax" {
+		c, err := catalogue.ParseCalls("client: dax\nid: DAX\nprotocol: json-1.1 AmazonDAXV3\n" +
+			"write: TagResource ResourceName={arn} Tags=[Key,Value]\nread: ListTags ResourceName={arn} NextToken={next} -> Tags=[Key,Value] NextToken={next}")
+		if err != nil {
+			panic(err)
+		}
+		return c
+	}
+	rows, err := catalogue.Default().All()
+	if err != nil {
+		panic(err)
+	}
+	for _, r := range rows {
+		for _, res := range r.Resources {
+			if strings.Split(string(res.ARN), ":")[2] == service && res.Calls != nil {
+				return res.Calls
+			}
+		}
+	}
+	return nil
+}
+
 // request is one for alice's tag, from an event two minutes old.
 func request(arn, api string) apply.Request {
 	return apply.Request{
-		ARN: arn, API: api, Account: account, Region: region, EventTime: today.Add(-2 * time.Minute),
+		ARN: arn, API: api, Calls: callsOf(arn), Account: account, Region: region, EventTime: today.Add(-2 * time.Minute),
 		Tags: map[string]string{"creator": "alice"},
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/aws/smithy-go"
+
+	"autotagger/internal/catalogue"
 )
 
 // The Resource Groups Tagging API's limits: ARNs a call, and calls a second
@@ -25,10 +27,10 @@ const (
 const taggingID = "Resource Groups Tagging API"
 
 // taggingService is the Resource Groups Tagging API as a row of data.
-func taggingService() *service {
-	return &service{
-		id: taggingID, host: "tagging", signing: "tagging",
-		protocol: awsJSON11, version: "ResourceGroupsTaggingAPI_20170126",
+func taggingService() *catalogue.Service {
+	return &catalogue.Service{
+		ID: taggingID, Signing: "tagging",
+		Protocol: catalogue.JSON11, Version: "ResourceGroupsTaggingAPI_20170126",
 	}
 }
 
@@ -36,7 +38,7 @@ func taggingService() *service {
 // Groups Tagging API, for one account and region a call.
 type taggingStore struct {
 	c       *caller
-	service *service
+	service *catalogue.Service
 	gates   *gates
 }
 
@@ -141,8 +143,8 @@ func (s taggingStore) write(ctx context.Context, ts []target, tags map[string]st
 	return errs
 }
 
-func (s taggingStore) call(op string, t target, in any) call {
-	return call{service: s.service, op: op, account: t.account, region: t.region, arn: t.arn, json: in}
+func (s taggingStore) call(op string, t target, in map[string]any) call {
+	return call{service: s.service, op: op, account: t.account, region: t.region, arn: t.arn, fields: in}
 }
 
 // gates pace calls to a documented rate, for each account and region apart. A

@@ -158,6 +158,22 @@ func (p *parser) checkCalls() {
 
 func rest(p Protocol) bool { return p == RESTJSON || p == RESTXML }
 
+// ParseCalls reads one block, for the services whose calls stand in code.
+func ParseCalls(text string) (*Calls, error) {
+	p := parser{name: "calls"}
+	for line := range strings.SplitSeq(text, "\n") {
+		p.line++
+		if line = strings.TrimSpace(line); line != "" {
+			p.field(line)
+		}
+	}
+	p.checkCalls()
+	if p.client == nil {
+		p.fault("there is no client")
+	}
+	return p.client, errors.Join(p.faults...)
+}
+
 // clientField reads a field of a client's block in the head of a data file.
 func (p *parser) clientField(key, value string) error {
 	c, err := p.client, error(nil)

@@ -43,17 +43,23 @@ func eventFiles(tb testing.TB) []string {
 // explain returns the rows of a file.
 func explain(tb testing.TB, name string) []pipeline.Row {
 	tb.Helper()
+	var rows []pipeline.Row
+	for _, r := range planned(tb, name) {
+		rows = append(rows, r.Row())
+	}
+	return rows
+}
+
+// planned are the plans for the events of a file.
+func planned(tb testing.TB, name string) []pipeline.Result {
+	tb.Helper()
 	f, err := os.Open(filepath.Join(eventsDir, name))
 	if err != nil {
 		tb.Fatal(err)
 	}
 	defer f.Close()
 	p := &pipeline.Pipeline{Planner: &plan.Planner{Catalogue: catalogue.Default(), Policy: policy.Default()}}
-	var rows []pipeline.Row
-	for _, r := range p.Plan(slices.Collect(cloudtrail.Read(f))) {
-		rows = append(rows, r.Row())
-	}
-	return rows
+	return p.Plan(slices.Collect(cloudtrail.Read(f)))
 }
 
 // TestEvents compares what would be done about each sample event with the

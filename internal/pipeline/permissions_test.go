@@ -21,9 +21,9 @@ func TestPermissionsAreThoseOfTheCalls(t *testing.T) {
 	// API may still check.
 	spare := []string{"s3:ListTagsForResource", "logs:TagLogGroup"}
 	for _, name := range eventFiles(t) {
-		for _, row := range explain(t, name) {
-			for _, res := range row.Resources {
-				called := apply.Actions(res.API, res.ARN)
+		for _, result := range planned(t, name) {
+			for _, res := range result.Plan.Resources {
+				called := apply.Actions(res.API, res.ARN, res.Calls)
 				if res.API == catalogue.APITagging && !slices.ContainsFunc(called, ofService) {
 					continue // the tagging API alone serves it: by which of the service's actions only AWS knows
 				}

@@ -36,6 +36,7 @@ type Resource struct {
 	ARN         string
 	Type        string // CloudFormation type name, else service:resource
 	API         string // see catalogue.Resource
+	Calls       *catalogue.Calls
 	Account     string // of the resource: of its ARN, else the event's
 	Region      string // likewise
 	Permissions []string
@@ -173,7 +174,7 @@ func (r record) locate(found []Resource, res *catalogue.Resource) []Resource {
 			}
 			parts := strings.SplitN(arn, ":", 6)
 			found = append(found, Resource{
-				ARN: arn, Type: res.Type, API: res.API, Permissions: res.Permissions, Requested: requested, Upsert: res.Upsert || !told,
+				ARN: arn, Type: res.Type, API: res.API, Calls: res.Calls, Permissions: res.Permissions, Requested: requested, Upsert: res.Upsert || !told,
 				Account: cmp.Or(parts[4], r.Account), Region: cmp.Or(parts[3], region),
 			})
 		}
