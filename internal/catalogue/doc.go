@@ -49,6 +49,10 @@
 //     that an event's age says nothing about the resource's tags.
 //   - dated: yes (in the head) where event names end in the API's version, as
 //     CreateFunction20150331.
+//   - off: why the row isn't used unless the configuration turns it on. It begins
+//     with its class: job (what it starts ends by itself), upsert (what it
+//     answers with may have been there before) or weak (what it makes isn't
+//     certain enough).
 //   - untaggable: why what the call makes can't be tagged. The row then has no
 //     resources and the event is skipped as not-taggable.
 //   - evidence: what the row stands on.

@@ -41,7 +41,8 @@ A row's decision is tag or skip. The reasons of a skip:
   unknown-event   looks like a create, but is not in the catalogue
   not-a-create, not-taggable
   no-identifier   the record doesn't say what was created
-  excluded        the configuration leaves it out`,
+  excluded        the configuration leaves it out, or the catalogue unless the
+                  configuration turns the call on`,
 		Example: "  autotagger explain events/\n  autotagger explain --config autotagger.yaml -o json log.json.gz",
 		RunE: func(c *cobra.Command, args []string) error {
 			p, err := a.policy()

@@ -173,3 +173,18 @@ func TestMetricsAreDivided(t *testing.T) {
 		t.Errorf("%d values and %v events in %d lines", values, events, lines)
 	}
 }
+
+// TestHandleLogsLastResort: what was worked out without the catalogue is marked.
+func TestHandleLogsLastResort(t *testing.T) {
+	t.Parallel()
+	const unknown = `{"eventSource":"x.amazonaws.com","eventName":"CreateGizmo","eventType":"AwsApiCall","awsRegion":"eu-west-1","recipientAccountId":"111122223333","readOnly":false,"userIdentity":{"type":"IAMUser","userName":"alice"},"responseElements":{"gizmoArn":"arn:aws:x:eu-west-1:111122223333:gizmo/tagged-1"}}`
+	for config, want := range map[string]string{
+		"":                               `"outcome":"unknown-event"`,
+		"catalogue: {last-resort: true}": `"lastResort":true`,
+	} {
+		h, _, out := newHandler(t, config)
+		if left := handle(t, t.Context(), h, unknown); len(left) > 0 || !strings.Contains(out.String(), want) {
+			t.Errorf("%q: %v is left, and the log\n%slacks %s", config, left, out, want)
+		}
+	}
+}

@@ -24,10 +24,13 @@ type Catalogue struct {
 // RowOff says why a row of the catalogue isn't used, "" where it is: the event
 // rules, the permissions, the listing and the pipeline all ask here.
 func (p *Policy) RowOff(r *catalogue.Row) (why string) {
-	c := call(r.Source, r.Event)
 	switch {
 	case r.Untaggable != "":
 		return r.Untaggable
+	case r.Off == "" && len(p.Catalogue.Disable) == 0:
+		return "" // as a rule, and asked for each event
+	}
+	switch c := call(r.Source, r.Event); {
 	case anyOf(p.Catalogue.Disable, c):
 		return "the configuration disables " + c
 	case r.Off != "" && !anyOf(p.Catalogue.Enable, c):

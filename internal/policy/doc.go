@@ -8,6 +8,7 @@
 //	...
 //	if why, excluded := p.Excluded(subject); excluded { … }
 //	if p.ModeFor(account, region) == policy.Off { … }
+//	if why := p.RowOff(row); why != "" { … } // of the catalogue
 //	value, source := p.CostCenterFor(subject, requestTags)
 //	rules, ok := p.CORSFor(bucket)
 //
