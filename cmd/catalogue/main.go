@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -45,7 +46,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	data := filepath.Join(*root, "internal/catalogue/data")
 	switch verb := flags.Arg(0); verb {
 	case "write":
-		return write(data, made.Data)
+		return errors.Join(write(data, made.Data), write(filepath.Join(*root, "events/generated"), made.Samples))
 	case "coverage":
 		return coverage(stdout, made.Coverage)
 	default:

@@ -262,14 +262,6 @@ func (m *maker) part(k *kind, v string, last bool, places []member) string {
 			add(n)
 		}
 	}
-	if last && strings.HasSuffix(strings.ToLower(v), "name") && !slices.ContainsFunc(places, func(p member) bool { return slices.Contains(wanted, p.name) }) {
-		// CloudHSM's template has a name where the service has ids only.
-		for _, n := range nouns {
-			if !slices.ContainsFunc(places, func(p member) bool { return strings.HasPrefix(p.path, "request.") }) {
-				add(n + "id")
-			}
-		}
-	}
 	for _, w := range wanted {
 		for _, p := range places {
 			if p.name != w || p.list && !m.many() || !last && p.list {
@@ -356,8 +348,12 @@ func (m *maker) locators(k *kind) (from []string, arn bool) {
 			from = append(from, line)
 		}
 	}
-	build(m.part(k, own, true, response))
-	inRequest := m.part(k, own, true, request)
+	inResponse, inRequest := m.part(k, own, true, response), m.part(k, own, true, request)
+	if name, ok := strings.CutSuffix(own, "Name"); ok && inResponse == "" && inRequest == "" {
+		// CloudHSM's template has a name where the service has ids only.
+		inResponse = m.part(k, name+"Id", true, response)
+	}
+	build(inResponse)
 	switch {
 	case inRequest == "":
 	case len(arns) == 0, m.named(own, arns[0].shape.Pattern, k.template), m.keyed(k, own):

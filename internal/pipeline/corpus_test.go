@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	"autotagger/internal/attribute"
-	"autotagger/internal/catalogue"
 	"autotagger/internal/cloudtrail"
 	"autotagger/internal/pipeline"
 	"autotagger/internal/plan"
@@ -34,10 +33,7 @@ func TestCorpus(t *testing.T) {
 		t.Skip("no corpus: go test ./internal/pipeline -run Corpus -v -corpus DIR")
 	}
 	expected := readExpectations(t, filepath.Join(*corpusDir, "expect.tsv"))
-	known := catalogue.Default()
-	if *catalogueDir != "" {
-		known = catalogue.New(os.DirFS(*catalogueDir))
-	}
+	known := theCatalogue()
 	p := &pipeline.Pipeline{Planner: &plan.Planner{Catalogue: known, Policy: policy.Default()}}
 	covered := map[string]bool{}
 	rows, err := known.All()
