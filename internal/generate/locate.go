@@ -234,18 +234,28 @@ func (m *maker) part(k *kind, v string, last bool, places []member) string {
 		if last {
 			add("name")
 			for _, n := range nouns {
-				// Redshift's and ElastiCache's names are called identifiers.
-				if chosen(places, n+"identifier") {
+				// Redshift's names are called identifiers. Those of DMS aren't its
+				// names, but its answers have ARNs.
+				if chosen(places, n+"identifier") && len(m.arnPlaces(k)) == 0 {
 					add(n + "identifier")
 				}
 			}
 		}
 	case strings.HasSuffix(end, "id"), strings.HasSuffix(end, "identifier"):
+		// Beside an ARN, what is called an identifier may be a name that isn't in it,
+		// as those of DMS are.
+		alone := len(m.arnPlaces(k)) == 0
 		for _, n := range nouns {
-			add(n+"id", n+"identifier")
+			add(n + "id")
+			if alone {
+				add(n + "identifier")
+			}
 		}
 		if last {
-			add("id", "identifier")
+			add("id")
+			if alone {
+				add("identifier")
+			}
 		}
 	default:
 		// ${Cluster} says neither name nor id: only a member of one of both will do.

@@ -307,7 +307,7 @@ func (r record) walk(p catalogue.Path) []cloudtrail.Value {
 		for _, v := range at {
 			member := v.Key(step.Name)
 			if i == 0 && !member.Exists() {
-				member = r.unwrap(v).Key(step.Name)
+				member = r.wrapped(v, p)
 			}
 			switch {
 			case step.List:
@@ -333,6 +333,28 @@ func textAt(v cloudtrail.Value, place []string) string {
 		v = v.Key(name)
 	}
 	return v.Text()
+}
+
+// wrapped returns a path's first member where it isn't where the path begins:
+// inside an object around all of the parameters, or left out so that its own
+// members stand in its place, as RDS does for some calls and not for others.
+func (r record) wrapped(v cloudtrail.Value, p catalogue.Path) cloudtrail.Value {
+	if member := r.unwrap(v).Key(p.Steps[0].Name); member.Exists() || p.Root == "request" {
+		return member
+	}
+	if len(p.Steps) > 1 && !p.Steps[0].List && v.Key(p.Steps[1].Name).Exists() {
+		return v
+	}
+	var sole cloudtrail.Value
+	members := 0
+	v.Each(func(_ string, val cloudtrail.Value) {
+		sole = val
+		members++
+	})
+	if members == 1 && sole.IsObject() {
+		return sole.Key(p.Steps[0].Name)
+	}
+	return cloudtrail.Value{}
 }
 
 // unwrap steps into the object that some services put around the parameters:
