@@ -33,8 +33,9 @@
 //     decides. It is a path into the record (see [Path]), or several
 //     assignments such as "cluster=request.cluster id=request.serviceName". A
 //     path without a name fills {id}. An ARN that doesn't fit the template ends
-//     the search: what another locator would yield is something else's. lower(path) and last(path) put a value into
-//     lower case and take what follows its last slash.
+//     the search: what another locator would yield is something else's. lower(path) puts a
+//     value into lower case, last(path) takes what follows its last slash and
+//     unslash(path) what follows a slash that it begins with.
 //   - when: a condition "path" (there is a value), "!path" (there is none) or
 //     "path=text"; all must hold for the resource to have been made.
 //   - region: a path to the resource's region, where that is not the event's.

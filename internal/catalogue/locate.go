@@ -82,7 +82,7 @@ type Locator []Assignment
 type Assignment struct {
 	Var  string // "id" unless named
 	Path Path
-	Func string // "", "lower" or "last"
+	Func string // "", "lower", "last" or "unslash"
 }
 
 func (l Locator) String() string {
@@ -109,8 +109,8 @@ func parseLocator(s string) (Locator, error) {
 			a.Var, rest = name, after
 		}
 		if f, arg, ok := strings.Cut(rest, "("); ok {
-			if f != "lower" && f != "last" {
-				return nil, fmt.Errorf("locator %q has the function %q; there are lower and last", s, f)
+			if f != "lower" && f != "last" && f != "unslash" {
+				return nil, fmt.Errorf("locator %q has the function %q; there are lower, last and unslash", s, f)
 			}
 			a.Func, rest = f, strings.TrimSuffix(arg, ")")
 		}

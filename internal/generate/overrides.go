@@ -18,7 +18,7 @@ var overrideFiles embed.FS
 //   - replace: a whole row in place of the generated one.
 //   - ignore: no row; the call creates nothing that is kept.
 //   - locate: other from, when, region, tags, upsert, look-up or spaces.
-//   - template: another type, arn, api or calls.
+//   - template: another type, also, arn, api or calls.
 //   - switch: "off: no" for a weak row that was reviewed, or a reason to turn a
 //     strong one off.
 //
@@ -27,7 +27,7 @@ var overrideFiles embed.FS
 // give fields that all its rows share.
 var overrideFields = map[string][]string{
 	"locate":   {"from", "when", "region", "tags", "upsert", "look-up", "spaces"},
-	"template": {"type", "arn", "api", "calls", "permissions"},
+	"template": {"type", "also", "arn", "api", "calls", "permissions"},
 	"switch":   {"off"},
 }
 
@@ -114,7 +114,7 @@ func (o *override) one(s *stanza, rows map[string]*stanza) error {
 			if f.key == "off" && f.value == "no" {
 				values = nil
 			}
-			changed.replace(f.key, values, map[string]string{"off": "event", "from": "arn", "when": "from"}[f.key])
+			changed.replace(f.key, values, map[string]string{"off": "event", "also": "type", "from": "arn", "when": "from"}[f.key])
 		}
 		if kind == "locate" && !keys["off"] || kind == "template" {
 			// What was weak for want of it is settled.

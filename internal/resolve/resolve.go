@@ -270,8 +270,11 @@ func direct(l catalogue.Locator, at func(int) string) (string, bool) {
 // identifier makes a value ready for its place in a template; "" if it can't
 // be an identifier. An ARN has no place inside another.
 func identifier(function, v string) string {
-	if function == "last" {
+	switch function {
+	case "last":
 		v = v[strings.LastIndexByte(v, '/')+1:]
+	case "unslash":
+		v = strings.TrimPrefix(v, "/")
 	}
 	if !usable(v) || strings.HasPrefix(v, "arn:") {
 		return ""

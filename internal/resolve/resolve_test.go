@@ -66,6 +66,7 @@ from: response.thingArn
 from: response.thing.arn
 from: lower(request.thingName)
 from: last(request.thingUrl)
+from: unslash(request.thingPath)
 region: request.replicaRegion
 `
 
@@ -122,6 +123,9 @@ func TestResolve(t *testing.T) {
 		"by name":                      {"CreateThing", `,"requestParameters":{"thingName":"A"},"responseElements":null`, thing},
 		"by name, wrapped":             {"CreateThing", `,"requestParameters":{"createThingInput":{"thingName":"A"}}`, thing},
 		"by URL":                       {"CreateThing", `,"requestParameters":{"thingUrl":"https://x/1/a"}`, thing},
+		"by path":                      {"CreateThing", `,"requestParameters":{"thingPath":"/a"}`, thing},
+		"by path, without a slash":     {"CreateThing", `,"requestParameters":{"thingPath":"a"}`, thing},
+		"by path of levels":            {"CreateThing", `,"requestParameters":{"thingPath":"/b/a"}`, "arn:aws:x:eu-west-1:111122223333:thing/b/a"},
 		"another type's ARN":           {"CreateThing", `,"responseElements":{"thingArn":"arn:aws:x:eu-west-1:111122223333:other/a"},"requestParameters":{"thingName":"a"}`, "[no-identifier]"},
 		"another service's ARN":        {"CreateThing", `,"responseElements":{"thingArn":"arn:aws:y:eu-west-1:111122223333:thing/a"}`, "[no-identifier]"},
 		"an ARN as a name":             {"CreateThing", `,"requestParameters":{"thingName":"arn:aws:s3:::a"}`, "[no-identifier]"},
