@@ -31,6 +31,10 @@ var overrideFields = map[string][]string{
 	"switch":   {"off"},
 }
 
+// behind are the fields that come right behind another where the row has none of
+// them; the others come last, before the evidence.
+var behind = map[string]string{"off": "event", "also": "type", "arn": "type", "from": "arn", "when": "from"}
+
 // override changes what was generated for one event source. Its faults name each
 // stanza that is no longer needed or that matches nothing.
 type override struct {
@@ -111,10 +115,10 @@ func (o *override) one(s *stanza, rows map[string]*stanza) error {
 			}
 			keys[f.key] = true
 			values := s.all(f.key)
-			if f.key == "off" && f.value == "no" {
+			if f.value == "no" && (f.key == "off" || f.key == "upsert") {
 				values = nil
 			}
-			changed.replace(f.key, values, map[string]string{"off": "event", "also": "type", "from": "arn", "when": "from"}[f.key])
+			changed.replace(f.key, values, behind[f.key])
 		}
 		if kind == "locate" && !keys["off"] || kind == "template" {
 			// What was weak for want of it is settled.

@@ -66,6 +66,7 @@ func (g *generator) rowOf(m *maker) *row {
 	for _, f := range from {
 		s.add("from", f)
 	}
+	s.add("when", m.notDry())
 	s.add("api", api)
 	if api != catalogue.APINone {
 		s.add("permissions", strings.Join(c.permissions, " "))
@@ -82,6 +83,17 @@ func (g *generator) rowOf(m *maker) *row {
 	}
 	s.add("evidence", g.reference(m)+"; "+strings.Join(r.proofs, "; ")+"; model shape")
 	return r
+}
+
+// notDry is the condition that a call isn't a dry run, "" where there are none or
+// where they fail, as EC2's.
+func (m *maker) notDry() string {
+	for name, ref := range m.svc.Shape(m.op.Input).Members {
+		if plain(name) == "dryrun" && m.svc.Metadata.Protocol != "ec2" {
+			return "!request." + logged(wire(name, ref)) + "=true"
+		}
+	}
+	return ""
 }
 
 // prefix is the service's prefix in IAM.

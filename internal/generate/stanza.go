@@ -42,11 +42,21 @@ func (s *stanza) all(key string) []string {
 	return values
 }
 
-// replace puts values in the place of a key's, or behind the field before.
+// replace puts values in the place of a key's, else behind the fields before,
+// else last, but for the evidence.
 func (s *stanza) replace(key string, values []string, before string) {
-	at := slices.IndexFunc(s.fields, func(f field) bool { return f.key == key })
+	find := func(key string) int {
+		return slices.IndexFunc(s.fields, func(f field) bool { return f.key == key })
+	}
+	at := find(key)
 	if at < 0 {
-		at = 1 + slices.IndexFunc(s.fields, func(f field) bool { return f.key == before })
+		if at = find(before); at >= 0 {
+			for at < len(s.fields) && s.fields[at].key == before {
+				at++
+			}
+		} else if at = find("evidence"); at < 0 {
+			at = len(s.fields)
+		}
 	}
 	s.fields = slices.DeleteFunc(s.fields, func(f field) bool { return f.key == key })
 	at = min(at, len(s.fields))
