@@ -158,7 +158,7 @@ func (cl *call) fill(req *smithyhttp.Request, endpoint *url.URL) (*smithyhttp.Re
 	if err != nil {
 		return nil, err
 	}
-	for k, v := range particular(cl.service.ID) {
+	for k, v := range particular(cl.service.ID, cl.body) {
 		req.Header.Set(k, v)
 	}
 	if cl.method != "" {
@@ -200,10 +200,18 @@ func jsonBody(fields map[string]any) ([]byte, error) {
 }
 
 // particular are headers that a service asks for beside its protocol's.
-func particular(id string) map[string]string {
+func particular(id string, body []byte) map[string]string {
 	switch id {
 	case "Glacier": // https://docs.aws.amazon.com/amazonglacier/latest/dev/api-common-request-headers.html
-		return map[string]string{"X-Amz-Glacier-Version": "2012-06-01"}
+		h := map[string]string{"X-Amz-Glacier-Version": "2012-06-01"}
+		if len(body) > 0 {
+			sum := sha256.Sum256(body) // the tree's hash too, up to a megabyte
+			h["X-Amz-Content-Sha256"] = hex.EncodeToString(sum[:])
+			h["X-Amz-Sha256-Tree-Hash"] = h["X-Amz-Content-Sha256"]
+		}
+		return h
+	case "SQS": // https://smithy.io/2.0/aws/protocols/aws-query-protocol.html#aws-protocols-awsquerycompatible-trait
+		return map[string]string{"X-Amzn-Query-Mode": "true"}
 	case "API Gateway": // else its answers are HAL: https://docs.aws.amazon.com/apigateway/latest/api/API_GetTags.html
 		return map[string]string{"Accept": "application/json"}
 	}

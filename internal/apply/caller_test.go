@@ -194,7 +194,7 @@ func TestActions(t *testing.T) {
 		{"s3", "arn:aws:s3:::b", "[s3:GetBucketTagging s3:PutBucketTagging s3:TagResource]"},
 		{"ec2", arnOf("ec2", "volume/vol-1"), "[ec2:CreateTags ec2:DescribeTags]"},
 		{"tagging", arnOf("dynamodb", "table/t"), "[dynamodb:ListTagsOfResource dynamodb:TagResource tag:GetResources tag:TagResources]"},
-		{"tagging", arnOf("glue", "job/j"), "[tag:GetResources tag:TagResources]"},
+		{"tagging", arnOf("unheard", "job/j"), "[tag:GetResources tag:TagResources]"},
 		{"tagging", arnOf("autoscaling", "autoScalingGroup:u:autoScalingGroupName/g"), "[autoscaling:CreateOrUpdateTags autoscaling:DescribeTags tag:GetResources tag:TagResources]"},
 		{"sqs", arnOf("sqs", "q"), "[sqs:ListQueueTags sqs:TagQueue]"},
 		{"kms", arnOf("kms", "key/k"), "[kms:DescribeKey kms:ListResourceTags kms:TagResource]"},

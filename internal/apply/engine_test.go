@@ -218,7 +218,7 @@ func TestNoTaggingAPI(t *testing.T) {
 		}
 		return ok
 	})
-	got := apply.New(e.config(), options()).Tag(t.Context(), []apply.Request{request(table(0), "tagging"), request(arnOf("glue", "job/j"), "tagging")})
+	got := apply.New(e.config(), options()).Tag(t.Context(), []apply.Request{request(table(0), "tagging"), request(arnOf("unheard", "job/j"), "tagging")})
 	if got[0].Outcome != apply.Tagged || e.count("TagResource") != 1 || e.count("ListTagsOfResource") != 1 {
 		t.Errorf("%+v with %d reads and %d writes", got[0], e.count("ListTagsOfResource"), e.count("TagResource"))
 	}
@@ -527,7 +527,7 @@ func TestNoAPI(t *testing.T) {
 	for _, r := range []apply.Request{
 		request(arnOf("cloudformation", "stack/x/y"), "none"),
 		request(arnOf("sqs", "q"), ""),
-		request(arnOf("glue", "job/x"), "glue"),
+		request(arnOf("unheard", "job/x"), "unheard"),
 		request("arn:aws:iam::"+account+":group/x", "iam"),
 		request("nonsense", "sqs"),
 	} {

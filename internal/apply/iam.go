@@ -10,10 +10,8 @@ protocol: query 2010-05-08
 endpoint: aws iam.{suffix} us-east-1
 endpoint: aws-cn iam.cn-north-1.{suffix} cn-north-1
 endpoint: aws-us-gov iam.us-gov.{suffix} us-gov-west-1
-endpoint: aws-eusc iam.eusc-de-east-1.{suffix} eusc-de-east-1
 endpoint: aws-iso iam.us-iso-east-1.{suffix} us-iso-east-1
 endpoint: aws-iso-b iam.us-isob-east-1.{suffix} us-isob-east-1
-endpoint: aws-iso-e iam.eu-isoe-west-1.{suffix} eu-isoe-west-1
 endpoint: aws-iso-f iam.us-isof-south-1.{suffix} us-isof-south-1
 `
 

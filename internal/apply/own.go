@@ -237,7 +237,10 @@ func (o *own) xmlBody(tags map[string]string) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return b.Bytes(), e.Flush()
+	if err := e.Flush(); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
 }
 
 // parse reads the answer of the row's list operation: tags, and the token of

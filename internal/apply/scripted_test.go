@@ -188,7 +188,7 @@ func callsOf(arn string) *catalogue.Calls {
 	}
 	for _, r := range rows {
 		for _, res := range r.Resources {
-			if strings.Split(string(res.ARN), ":")[2] == service && res.Calls != nil {
+			if strings.HasPrefix(string(res.ARN), "arn:{partition}:"+service+":") && res.Calls != nil {
 				return res.Calls
 			}
 		}

@@ -135,7 +135,8 @@ func setProtocol(c *catalogue.Calls, s *models.Service) string {
 	}
 	switch name {
 	case "json":
-		c.Protocol, c.Version = catalogue.Protocol("json-"+m.JSONVersion), m.TargetPrefix
+		// CloudTrail's has a namespace before it, which the SDKs don't send.
+		c.Protocol, c.Version = catalogue.Protocol("json-"+m.JSONVersion), m.TargetPrefix[strings.LastIndexByte(m.TargetPrefix, '.')+1:]
 		if m.JSONVersion != "1.0" && m.JSONVersion != "1.1" || m.TargetPrefix == "" {
 			return fmt.Sprintf("the model has the JSON version %q and the target prefix %q", m.JSONVersion, m.TargetPrefix)
 		}
@@ -286,7 +287,13 @@ func callOf(s *models.Service, op *models.Operation, p catalogue.Protocol, reads
 		}
 		path += sep + strings.Join(query, "&")
 	}
-	c.Path = path
+	// Smithy has no path that ends in a slash, and so the SDKs send none:
+	// https://smithy.io/2.0/spec/http-bindings.html#uri
+	before, after, asks := strings.Cut(path, "?")
+	c.Path = strings.TrimSuffix(before, "/")
+	if asks {
+		c.Path += "?" + after
+	}
 	return c, nil
 }
 

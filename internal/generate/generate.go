@@ -16,12 +16,16 @@ var taggingAPIFile string
 //go:embed sources.txt
 var sourcesFile string
 
+//go:embed recorded.txt
+var recordedFile string
+
 // generator holds what the rows are made from.
 type generator struct {
 	aws        *models.AWS
 	taggingAPI []string // IAM actions
 	sources    map[string][]string
 	arrives    map[string]string
+	recorded   map[string]bool              // source and event
 	skipped    map[string]string            // services that make nothing, and why
 	cfnForms   map[string][]*models.Type    // by form of ARN
 	cfnGroups  map[string][]string          // CloudFormation's groups of a service of botocore
@@ -32,7 +36,7 @@ type generator struct {
 
 func newGenerator(aws *models.AWS) (*generator, error) {
 	g := &generator{
-		aws: aws, sources: map[string][]string{}, arrives: map[string]string{}, skipped: map[string]string{},
+		aws: aws, sources: map[string][]string{}, arrives: map[string]string{}, recorded: map[string]bool{}, skipped: map[string]string{},
 		cfnForms: map[string][]*models.Type{}, cfnGroups: map[string][]string{}, cfnIn: map[string][]*models.Type{},
 		calls: map[string]calls{}, rows: map[string]map[string][]*row{},
 	}
@@ -55,6 +59,11 @@ func newGenerator(aws *models.AWS) (*generator, error) {
 			g.sources[f[0]] = strings.Split(f[1], ",")
 		default:
 			return nil, fmt.Errorf("reading sources.txt:%d: %q has %d columns", n+1, line, len(f))
+		}
+	}
+	for line := range strings.SplitSeq(recordedFile, "\n") {
+		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+			g.recorded[line] = true
 		}
 	}
 	g.indexTypes()

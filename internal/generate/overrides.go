@@ -17,7 +17,8 @@ var overrideFiles embed.FS
 //   - add: a row for a call that the models give none for.
 //   - replace: a whole row in place of the generated one.
 //   - ignore: no row; the call creates nothing that is kept.
-//   - locate: other from, when, region, tags, upsert, look-up or spaces.
+//   - locate: other from, when, region, tags, upsert, look-up or spaces; "upsert:
+//     no" takes it away.
 //   - template: another type, also, arn, api or calls.
 //   - switch: "off: no" for a weak row that was reviewed, or a reason to turn a
 //     strong one off.

@@ -28,6 +28,13 @@ func (g *generator) files() (map[string]string, error) {
 			rows[event] = merge(all)
 		}
 		o := overrides[source]
+		if o != nil && o.head.get("api") != "" {
+			// The head by hand holds for generated rows too.
+			for _, r := range rows {
+				r.replace("api", nil, "")
+				r.replace("permissions", nil, "")
+			}
+		}
 		if o != nil {
 			if err := o.apply(rows); err != nil {
 				faults = append(faults, err)
@@ -37,16 +44,6 @@ func (g *generator) files() (map[string]string, error) {
 		}
 		if len(rows) == 0 {
 			continue
-		}
-		if o.head.get("api") != "" {
-			// The head by hand holds for generated rows too.
-			for event, r := range rows {
-				if byEvent[event] != nil && slices.Contains(r.fields, field{"evidence", byEvent[event][0].stanza.get("evidence")}) {
-					for _, key := range shared {
-						r.replace(key, nil, "")
-					}
-				}
-			}
 		}
 		files[strings.TrimSuffix(source, ".amazonaws.com")+".txt"] = g.file(source, o.head, rows)
 	}
@@ -163,6 +160,9 @@ func (g *generator) file(source string, byHand *stanza, rows map[string]*stanza)
 			head.add(f.key, f.value)
 		}
 	}
+	if name := g.clientOf(source); name != "" && len(count["calls"]) == 0 {
+		count["calls"] = map[string]int{name: 1}
+	}
 	for _, key := range shared {
 		if head.get(key) != "" {
 			continue
@@ -190,10 +190,24 @@ func (g *generator) file(source string, byHand *stanza, rows map[string]*stanza)
 			if slices.Contains(shared, f.key) && head.get(f.key) == f.value {
 				continue
 			}
+			if f.key == "evidence" && g.recorded[source+" "+event] {
+				f.value = strings.TrimSuffix(f.value, "model shape") + "recorded shape"
+			}
 			fmt.Fprintf(&b, "%s: %s\n", f.key, f.value)
 		}
 	}
 	return b.String()
+}
+
+// clientOf is the service whose tag calls serve the rows by hand of a source for
+// which nothing was generated.
+func (g *generator) clientOf(source string) string {
+	for _, s := range g.aws.Services {
+		if slices.Contains(g.eventSources(s), source) && g.callsOf(s, g.iamOf(s)).client != nil {
+			return s.Name
+		}
+	}
+	return ""
 }
 
 // clients are the services whose tag calls the rows refer to.

@@ -21,11 +21,15 @@ var update = flag.Bool("update", false, "write the golden files; a person reads 
 
 const eventsDir = "../../events"
 
-// eventFiles returns the sample events, by their path below the folder.
+// eventFiles returns the sample events that were written by hand, by their path
+// below the folder.
 func eventFiles(tb testing.TB) []string {
 	tb.Helper()
 	var names []string
 	err := filepath.WalkDir(eventsDir, func(name string, d os.DirEntry, err error) error {
+		if err == nil && d.IsDir() && d.Name() == "generated" {
+			return filepath.SkipDir
+		}
 		if err == nil && !d.IsDir() && !strings.HasSuffix(name, ".golden") && d.Name() != "README.md" {
 			names = append(names, strings.TrimPrefix(filepath.ToSlash(name), eventsDir+"/"))
 		}
@@ -118,16 +122,17 @@ func TestEventsSaySkip(t *testing.T) {
 	}
 }
 
-// TestEveryRowHasASample: each row of the catalogue is proven on a sample
-// event, which yields every type that the row names in at least one of them.
-func TestEveryRowHasASample(t *testing.T) {
+// TestRecordedRowsHaveASample: a row whose shape was seen in records is proven on
+// a sample event in that shape, which yields every type that the row names.
+func TestRecordedRowsHaveASample(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for _, name := range eventFiles(t) {
 		for _, row := range explain(t, name) {
-			for _, res := range row.Resources {
-				seen[row.Event.Source+" "+catalogue.Undated(row.Event.Name)+" "+res.Type] = true
-				seen[row.Event.Source+" "+row.Event.Name+" "+res.Type] = true
+			for _, event := range []string{row.Event.Name, catalogue.Undated(row.Event.Name)} {
+				for _, res := range row.Resources {
+					seen[row.Event.Source+" "+event+" "+res.Type] = true
+				}
 			}
 		}
 	}
@@ -136,6 +141,9 @@ func TestEveryRowHasASample(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, r := range rows {
+		if !r.Recorded() {
+			continue
+		}
 		for _, res := range r.Resources {
 			if key := r.Source + " " + r.Event + " " + res.Type; !seen[key] {
 				t.Errorf("no sample event yields %s", key)
