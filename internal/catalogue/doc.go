@@ -35,7 +35,8 @@
 //     path without a name fills {id}. An ARN that doesn't fit the template ends
 //     the search: what another locator would yield is something else's. lower(path) puts a
 //     value into lower case, last(path) takes what follows its last slash and
-//     unslash(path) what follows a slash that it begins with.
+//     unslash(path) what follows a slash that it begins with. "always" is
+//     for an ARN that needs nothing from the record.
 //   - when: a condition "path" (there is a value), "!path" (there is none) or
 //     "path=text"; all must hold for the resource to have been made.
 //   - region: a path to the resource's region, where that is not the event's.
@@ -43,6 +44,8 @@
 //     service's own name, or none for what is reported but never written to.
 //   - permissions: the IAM actions that reading and writing its tags takes,
 //     beside those of the tag API itself.
+//   - calls: the service whose own tag calls serve the type, by the name of its
+//     client; the blocks of clients end the head (see [Calls]).
 //   - tags: the path to the tags of the create request, which count as
 //     existing. "tags: path for kind" takes them from EC2's specification for
 //     that kind of resource.
