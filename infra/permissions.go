@@ -35,13 +35,16 @@ func anyKey(action string) bool {
 		"codedeploy:AddTagsToOnPremisesInstances",
 		"dax:TagResource",
 		"discovery:CreateTags",
+		"end-user-messaging:TagResource",
 		"glacier:AddTagsToVault",
 		"honeycode:TagResource",
 		"inspector:SetTagsForResource",
+		"iotthingsgraph:TagResource",
 		"lakeformation:AddLFTagsToResource",
 		"machinelearning:AddTags",
 		"opsworks-cm:TagResource",
 		"opsworks:TagResource",
+		"polly:TagResource",
 		"route53:ChangeTagsForResource",
 		"route53domains:UpdateTagsForDomain",
 		"s3-object-lambda:PutObjectTagging",
@@ -72,19 +75,37 @@ func reads(action string) bool {
 	return false
 }
 
-// grant is one statement on all resources.
+// grant is one statement.
 type grant struct {
 	sid     string
 	actions []string
 	keys    []string // the only tag keys; nil: no condition
+	// tagged demands that the request has tags: of actions that change more than
+	// those.
+	tagged bool
+	// tags restricts API Gateway's actions to its paths of tags.
+	tags bool
 }
 
 // grants divides tagging actions by how far each can be restricted. Whatever
-// can be, may write the given tag keys only.
+// can be, may write the given tag keys only. API Gateway's actions are those of
+// HTTP, so that they are for the paths of tags only. CodeBuild has no action for
+// tags: what the Resource Groups Tagging API needs may change the whole project,
+// and is for requests with our tags only.
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonapigatewaymanagement.html
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscodebuild.html
 func grants(actions, keys []string) []grant {
 	read, own, anything := grant{sid: "Read"}, grant{sid: "WriteOwnKeys", keys: keys}, grant{sid: "WriteAnyKey"}
+	update := grant{sid: "UpdateWithOwnKeys", keys: keys, tagged: true}
+	web, webRead := grant{sid: "WriteApiGatewayTags", keys: keys, tags: true}, grant{sid: "ReadApiGatewayTags", tags: true}
 	for _, a := range actions {
 		switch {
+		case a == "apigateway:GET":
+			webRead.actions = append(webRead.actions, a)
+		case strings.HasPrefix(a, "apigateway:"):
+			web.actions = append(web.actions, a)
+		case strings.HasPrefix(a, "codebuild:Update"):
+			update.actions = append(update.actions, a)
 		case reads(a):
 			read.actions = append(read.actions, a)
 		case anyKey(a):
@@ -94,7 +115,7 @@ func grants(actions, keys []string) []grant {
 		}
 	}
 	var all []grant
-	for _, g := range []grant{own, anything, read} {
+	for _, g := range []grant{own, update, web, anything, read, webRead} {
 		if len(g.actions) > 0 {
 			all = append(all, g)
 		}
@@ -112,9 +133,24 @@ func (g grant) condition() map[string]any {
 	if g.keys == nil {
 		return nil
 	}
-	return map[string]any{
+	c := map[string]any{
 		"ForAllValues:StringEquals": map[string]any{"aws:TagKeys": g.keys},
 	}
+	if g.tagged {
+		c["Null"] = map[string]any{"aws:TagKeys": "false"}
+	}
+	return c
+}
+
+// resources are what a grant is for.
+func (g grant) resources(stack awscdk.Stack) *[]*string {
+	if !g.tags {
+		return jsii.Strings("*")
+	}
+	return &[]*string{stack.FormatArn(&awscdk.ArnComponents{
+		Service: jsii.String("apigateway"), Region: jsii.String("*"), Account: jsii.String(""),
+		Resource: jsii.String("/tags"), ResourceName: jsii.String("*"),
+	})}
 }
 
 // size is how many characters a policy of this grant alone has.
@@ -148,8 +184,7 @@ func (g grant) split() ([]grant, error) {
 	return append(all, part), nil
 }
 
-// allowTagging lets a role take tagging actions on every resource, with the
-// given tag keys. The role names its policies, not they the role, so that they
+// allowTagging lets a role take tagging actions, with the given tag keys. The role names its policies, not they the role, so that they
 // are there before it and thus before the function.
 func allowTagging(role awsiam.Role, actions, keys []string) error {
 	for _, k := range keys {
@@ -169,7 +204,7 @@ func allowTagging(role awsiam.Role, actions, keys []string) error {
 			statement := awsiam.PolicyStatementProps{
 				Sid:       jsii.String(p.sid),
 				Actions:   jsii.Strings(p.actions...),
-				Resources: jsii.Strings("*"),
+				Resources: p.resources(awscdk.Stack_Of(role)),
 			}
 			if c := p.condition(); c != nil {
 				statement.Conditions = &c

@@ -143,12 +143,23 @@ func TestTaggerPermissions(t *testing.T) {
 	}
 	var got []string
 	for _, s := range divide(t, "Tagger") {
-		if string(s.Resource) != `"*"` {
-			t.Errorf("%v on %s", s.Action, s.Resource)
-		}
 		got = append(got, s.Action...)
 		for _, a := range s.Action {
+			// API Gateway's actions are those of HTTP: they are for its tags only.
+			resource := `"*"`
+			if strings.HasPrefix(a, "apigateway:") {
+				resource = `{"Fn::Join":["",["arn:",{"Ref":"AWS::Partition"},":apigateway:*::/tags/*"]]}`
+			}
+			if string(s.Resource) != resource {
+				t.Errorf("%s on %s, want %s", a, s.Resource, resource)
+			}
+			// CodeBuild's change more than tags: they are for requests with tags.
 			restricted := reflect.DeepEqual(s.Condition, ownKeys)
+			if strings.HasPrefix(a, "codebuild:") {
+				restricted = reflect.DeepEqual(s.Condition, map[string]map[string]any{
+					"ForAllValues:StringEquals": ownKeys["ForAllValues:StringEquals"], "Null": {"aws:TagKeys": "false"},
+				})
+			}
 			switch {
 			case reads(a) || anyKey(a):
 				if s.Condition != nil {
