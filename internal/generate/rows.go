@@ -75,7 +75,7 @@ func (g *generator) rowOf(m *maker) *row {
 		}
 	}
 	s.add("tags", m.requestTags(k))
-	if slices.Contains(upsertVerbs, m.verb) && !refusesTwice(m.op) {
+	if slices.Contains(upsertVerbs, m.verb) && !refusesTwice(m.op) || m.copiesTags() {
 		s.add("upsert", "yes")
 	}
 	if arn {

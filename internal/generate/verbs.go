@@ -43,6 +43,19 @@ func verb(name string) (verb, noun string) {
 	return "", name
 }
 
+// copiesTags reports whether what the call makes may have the tags of what it is
+// made from, which the record doesn't tell.
+func (m *maker) copiesTags() bool {
+	switch m.verb {
+	case "Clone", "Copy", "Replicate", "Restore":
+		return true
+	}
+	return slices.ContainsFunc(m.svc.Shape(m.op.Input).Names(), func(name string) bool {
+		p := plain(name)
+		return strings.HasPrefix(p, "copy") && strings.HasSuffix(strings.TrimSuffix(p, "fromsource"), "tags")
+	})
+}
+
 // makes reports whether a verb is one of creation.
 func makes(verb string) bool { return slices.Contains(makingVerbs, verb) }
 
