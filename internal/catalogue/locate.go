@@ -75,8 +75,12 @@ func parsePath(s string) (Path, error) {
 }
 
 // Locator finds the variables of an ARN's template in a record. All must be
-// found for it to yield.
+// found for it to yield; one without any is for a template that has no more than
+// the event's.
 type Locator []Assignment
+
+// always is the locator without assignments.
+const always = "always"
 
 // Assignment gives one variable of a template its value.
 type Assignment struct {
@@ -86,6 +90,9 @@ type Assignment struct {
 }
 
 func (l Locator) String() string {
+	if len(l) == 0 {
+		return always
+	}
 	var parts []string
 	for _, a := range l {
 		s := a.Path.String()
@@ -101,6 +108,9 @@ func (l Locator) String() string {
 }
 
 func parseLocator(s string) (Locator, error) {
+	if s == always {
+		return Locator{}, nil
+	}
 	var l Locator
 	for word := range strings.FieldsSeq(s) {
 		a := Assignment{Var: "id"}

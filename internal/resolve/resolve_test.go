@@ -58,6 +58,12 @@ type: X::Job
 arn: arn:{partition}:x:{region}:{account}:job/{id}
 from: response.id
 
+event: CreateSole
+evidence: test
+type: X::Sole
+arn: arn:{partition}:x:{region}:{account}:sole/default
+from: always
+
 event: CreateThing
 evidence: test
 type: X::Thing
@@ -126,6 +132,7 @@ func TestResolve(t *testing.T) {
 		"by path":                      {"CreateThing", `,"requestParameters":{"thingPath":"/a"}`, thing},
 		"by path, without a slash":     {"CreateThing", `,"requestParameters":{"thingPath":"a"}`, thing},
 		"by path of levels":            {"CreateThing", `,"requestParameters":{"thingPath":"/b/a"}`, "arn:aws:x:eu-west-1:111122223333:thing/b/a"},
+		"an ARN without a name":        {"CreateSole", `,"responseElements":null`, "arn:aws:x:eu-west-1:111122223333:sole/default"},
 		"another type's ARN":           {"CreateThing", `,"responseElements":{"thingArn":"arn:aws:x:eu-west-1:111122223333:other/a"},"requestParameters":{"thingName":"a"}`, "[no-identifier]"},
 		"another service's ARN":        {"CreateThing", `,"responseElements":{"thingArn":"arn:aws:y:eu-west-1:111122223333:thing/a"}`, "[no-identifier]"},
 		"an ARN as a name":             {"CreateThing", `,"requestParameters":{"thingName":"arn:aws:s3:::a"}`, "[no-identifier]"},
