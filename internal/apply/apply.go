@@ -30,6 +30,9 @@ type Request struct {
 	// Upsert says that the event may have changed an older resource rather
 	// than created one, so that its age says nothing about its tags.
 	Upsert bool
+	// LookUp names the look-up that tells whether the call created the resource
+	// or changed one, see catalogue.Resource; "" where the record tells.
+	LookUp string
 	// EventTime is when the create call was made.
 	EventTime time.Time
 }
@@ -57,9 +60,11 @@ const (
 const (
 	WhyDeadline        = "deadline"         // the context ended before the work began or was done
 	WhyDirectoryBucket = "directory-bucket" // S3 directory buckets are left alone
+	WhyExisted         = "existed-before"   // the call changed a resource, or nothing shows that it created it
 	WhyKeyState        = "key-state"        // a KMS key that is being deleted
 	WhyManaged         = "aws-managed"      // AWS's own resource, such as an IAM managed policy
 	WhyManagedKey      = "aws-managed-key"  // AWS's own KMS key
+	WhyNoLookUp        = "no-look-up"       // a look-up that is not known here
 	WhyNoAPI           = "no-tag-api"       // API "none", or one that is not known here
 	WhyOptOut          = "opt-out-tag"      // the resource carries the opt-out tag
 	WhyTagLimit        = "tag-limit"        // the resource would have more than 50 tags

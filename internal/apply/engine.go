@@ -199,6 +199,7 @@ func (a *Applier) Tag(ctx context.Context, reqs []Request) []Result {
 	for _, it := range items {
 		a.settleKnown(it)
 	}
+	a.ask(ctx, items, reqs)
 	a.read(ctx, items)
 	a.plan(items)
 	a.write(ctx, items)

@@ -41,3 +41,28 @@ func TestPermissionsAreThoseOfTheCalls(t *testing.T) {
 		}
 	}
 }
+
+// TestPermissionsOfEveryRow is the same for rows without a sample, of what the
+// calls need: an action that is missing would make each event of the row fail.
+func TestPermissionsOfEveryRow(t *testing.T) {
+	t.Parallel()
+	rows, err := catalogue.Default().All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rows {
+		for _, res := range r.Resources {
+			arn, ok := res.ARN.Expand(func(name string) string {
+				return map[string]string{"partition": "aws", "region": "eu-west-1", "account": "111122223333", "path": "/"}[name] + strings.Repeat("x", 3)
+			})
+			if !ok {
+				t.Errorf("%s %s: %s", r.Source, r.Event, res.ARN)
+			}
+			for _, action := range apply.Actions(res.API, strings.ReplaceAll(arn, "awsxxx", "aws"), res.Calls) {
+				if !slices.Contains(res.Permissions, action) {
+					t.Errorf("%s %s: tagging %s calls %s, which its row doesn't name", r.Source, r.Event, res.ARN, action)
+				}
+			}
+		}
+	}
+}

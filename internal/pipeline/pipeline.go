@@ -177,7 +177,7 @@ func (p *Pipeline) would(res plan.Resource, out *ResourceResult) {
 func request(p plan.Plan, res plan.Resource) apply.Request {
 	return apply.Request{
 		ARN: res.ARN, Type: res.Type, API: res.API, Calls: res.Calls, Account: res.Account, Region: res.Region,
-		Tags: res.Tags, Known: res.Requested, Upsert: res.Upsert, EventTime: p.Event.Time,
+		Tags: res.Tags, Known: res.Requested, Upsert: res.Upsert, LookUp: res.LookUp, EventTime: p.Event.Time,
 	}
 }
 

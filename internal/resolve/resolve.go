@@ -41,6 +41,8 @@ type Resource struct {
 	Region      string // likewise
 	Permissions []string
 	Requested   map[string]string // tags that the create request set
+	// LookUp is the catalogue's: what tells whether the call created it.
+	LookUp string
 	// Upsert says that the resource may have tags beside those: the call may
 	// answer with one that exists, or the record doesn't tell its tags.
 	Upsert bool
@@ -174,7 +176,7 @@ func (r record) locate(found []Resource, res *catalogue.Resource) []Resource {
 			}
 			parts := strings.SplitN(arn, ":", 6)
 			found = append(found, Resource{
-				ARN: arn, Type: res.Type, API: res.API, Calls: res.Calls, Permissions: res.Permissions, Requested: requested, Upsert: res.Upsert || !told,
+				ARN: arn, Type: res.Type, API: res.API, Calls: res.Calls, Permissions: res.Permissions, Requested: requested, Upsert: res.Upsert || !told, LookUp: res.LookUp,
 				Account: cmp.Or(parts[4], r.Account), Region: cmp.Or(parts[3], region),
 			})
 		}

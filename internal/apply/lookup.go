@@ -1,0 +1,95 @@
+package apply
+
+import (
+	"context"
+	"encoding/json"
+	"encoding/xml"
+	"net/url"
+	"strings"
+	"time"
+
+	"autotagger/internal/catalogue"
+)
+
+// lookups tell whether a call that may change what exists has created its
+// resource. They are named by the catalogue's field "look-up".
+func (a *Applier) lookup(ctx context.Context, it *item, name string, at time.Time) (created bool, err error) {
+	if name == "alarm-history" {
+		return a.alarmCreated(ctx, it.target, at)
+	}
+	return false, bad(WhyNoLookUp)
+}
+
+// LookUpActions are the IAM actions that a look-up takes.
+func LookUpActions(name string) []string {
+	if name == "alarm-history" {
+		return []string{"cloudwatch:DescribeAlarmHistory"}
+	}
+	return nil
+}
+
+// historyWindow is how far the time of an alarm's history may be from that of
+// the event that made the alarm.
+const historyWindow = 2 * time.Minute
+
+// alarmCreated looks in an alarm's history for its creation at a time. The data
+// of each change of an alarm's configuration says of which type it was.
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarmHistory.html
+func (a *Applier) alarmCreated(ctx context.Context, t target, at time.Time) (bool, error) {
+	_, name, ok := strings.Cut(t.arn, ":alarm:")
+	if !ok {
+		return false, bad(WhyBadARN)
+	}
+	form := url.Values{
+		"AlarmName":           {name},
+		"AlarmTypes.member.1": {"MetricAlarm"}, "AlarmTypes.member.2": {"CompositeAlarm"},
+		"HistoryItemType": {"ConfigurationUpdate"},
+		"StartDate":       {at.Add(-historyWindow).UTC().Format(time.RFC3339)},
+		"EndDate":         {at.Add(historyWindow).UTC().Format(time.RFC3339)},
+	}
+	body, err := a.c.do(ctx, call{
+		service: &catalogue.Service{ID: "CloudWatch", Signing: "monitoring", Protocol: catalogue.Query, Version: "2010-08-01"},
+		op:      "DescribeAlarmHistory", account: t.account, region: t.region, arn: t.arn, form: form,
+	})
+	if err != nil {
+		return false, err
+	}
+	var answer struct {
+		Items []struct{ HistoryData string } `xml:"DescribeAlarmHistoryResult>AlarmHistoryItems>member"`
+	}
+	if err := xml.Unmarshal(body, &answer); err != nil {
+		return false, err
+	}
+	for _, item := range answer.Items {
+		var data struct{ Type string }
+		if json.Unmarshal([]byte(item.HistoryData), &data) == nil && data.Type == "Create" {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// ask settles the items whose call may have changed what exists, unless a
+// look-up shows that it created it.
+func (a *Applier) ask(ctx context.Context, items []*item, reqs []Request) {
+	var open []*item
+	for _, it := range items {
+		if !it.done && reqs[it.reqs[0]].LookUp != "" {
+			open = append(open, it)
+		}
+	}
+	a.each(len(open), func(n int) {
+		it := open[n]
+		// Of several changes of one resource in a batch the first may have made it.
+		first := reqs[it.reqs[0]]
+		created, err := a.lookup(withAccount(ctx, it.account), it, first.LookUp, first.EventTime)
+		switch {
+		case err != nil:
+			it.fail(err)
+		case !created && a.o.Now().Sub(first.EventTime) < freshFor:
+			it.finish(Result{Outcome: Retry, Why: WhyExisted}) // the history may lag
+		case !created:
+			it.finish(Result{Outcome: Skipped, Why: WhyExisted})
+		}
+	})
+}
