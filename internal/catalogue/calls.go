@@ -34,6 +34,7 @@ import (
 //     with the API's version, rest-json, or cbor with the name of the service.
 //   - signing: the name that requests are signed for, where that isn't the
 //     client's.
+//   - iam: the prefix of its actions in IAM, where that isn't the signing name.
 //   - endpoint: the host, where that isn't "<signing>.{region}.{suffix}". One
 //     for a partition or a region alone stands behind its name. What stands
 //     behind the host is the region to sign for, where that isn't the
@@ -51,6 +52,7 @@ import (
 type Calls struct {
 	Name string // botocore's name of the service, the key of the block
 	Service
+	IAM         string // prefix of its actions
 	Write, Read Call
 
 	filled bool // the block was read, not only referred to
@@ -121,6 +123,9 @@ func (c *Calls) Append(b *strings.Builder) {
 	if c.Signing != c.Name {
 		line("signing", c.Signing)
 	}
+	if c.IAM != c.Signing {
+		line("iam", c.IAM)
+	}
 	for _, e := range c.Endpoints {
 		line("endpoint", e.String())
 	}
@@ -145,6 +150,9 @@ func (p *parser) callsOf(name string) *Calls {
 // checkCalls finds blocks that are wanting, once the file is read.
 func (p *parser) checkCalls() {
 	for name, c := range p.calls {
+		if c.IAM == "" {
+			c.IAM = c.Signing
+		}
 		switch {
 		case !c.filled:
 			p.fault("there is no client %q", name)
@@ -200,6 +208,8 @@ func (p *parser) clientField(key, value string) error {
 		}
 	case "signing":
 		c.Signing = value
+	case "iam":
+		c.IAM = value
 	case "endpoint":
 		var e Endpoint
 		e, err = parseEndpoint(value)

@@ -44,8 +44,6 @@ type Resource struct {
 	Tags        Path     // the create request's tags; empty: it takes none
 	TagsFor     string   // EC2's resource type whose tag specification counts
 	Upsert      bool
-	// Spaces says that names may have spaces and punctuation in them.
-	Spaces bool
 	// LookUp names the look-up in AWS that tells whether the call created the
 	// resource or changed one; "" where the record tells.
 	LookUp string

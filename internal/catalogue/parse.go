@@ -124,8 +124,6 @@ func (p *parser) field(line string) {
 		r.TagsFor = strings.TrimSpace(kind)
 	case "upsert":
 		p.resource().Upsert = value == "yes"
-	case "spaces":
-		p.resource().Spaces = value == "yes"
 	case "look-up":
 		p.resource().LookUp = value
 	case "calls":

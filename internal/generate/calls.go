@@ -121,6 +121,9 @@ func tagCalls(s *models.Service, iam *models.IAMService) (c *catalogue.Calls, pe
 	if err != nil || signing != c.Signing || !slices.Equal(hosts, c.Endpoints) {
 		return nil, nil, false, fmt.Sprintf("%s and %s go to different endpoints", write.Op, read.Op)
 	}
+	if c.IAM = c.Signing; iam != nil {
+		c.IAM = iam.Prefix
+	}
 	permissions, why = tagActions(s, iam, write.Op, read.Op)
 	return c, permissions, true, why
 }

@@ -17,7 +17,7 @@ var overrideFiles embed.FS
 //   - add: a row for a call that the models give none for.
 //   - replace: a whole row in place of the generated one.
 //   - ignore: no row; the call creates nothing that is kept.
-//   - locate: other from, when, region, tags, upsert, look-up or spaces; "upsert:
+//   - locate: other from, when, region, tags, upsert or look-up; "upsert:
 //     no" takes it away.
 //   - template: another type, also, arn, api or calls.
 //   - switch: "off: no" for a weak row that was reviewed, or a reason to turn a
@@ -27,7 +27,7 @@ var overrideFiles embed.FS
 // one at the head of the file stands for all in it. The head of a file may also
 // give fields that all its rows share.
 var overrideFields = map[string][]string{
-	"locate":   {"from", "when", "region", "tags", "upsert", "look-up", "spaces"},
+	"locate":   {"from", "when", "region", "tags", "upsert", "look-up"},
 	"template": {"type", "also", "arn", "api", "calls", "permissions"},
 	"switch":   {"off"},
 }

@@ -55,10 +55,35 @@ func (g *generator) samples(source string, rows []*catalogue.Row) (events, golde
 	return e.String(), w.String(), nil
 }
 
-// siblings reports whether a row's resource is proven by the sample of the one
-// before it: what depends on no condition is made together.
+// siblings reports whether a row's resource is made together with the first one,
+// whose sample then proves it too. Resources that depend on a condition, or
+// whose names stand in the same place, are instead of each other.
 func siblings(r *catalogue.Row, i int) bool {
-	return i > 0 && len(r.Resources[i].When) == 0 && len(r.Resources[0].When) == 0
+	if i == 0 || len(r.Resources[i].When) > 0 || len(r.Resources[0].When) > 0 {
+		return false
+	}
+	for _, a := range r.Resources[i].From[0] {
+		for _, b := range r.Resources[0].From[0] {
+			if strings.EqualFold(a.Path.String(), b.Path.String()) && a.Var == "id" && b.Var == "id" {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// makerOf is the call that made a row's resource, nil if it is by hand.
+func (g *generator) makerOf(r *catalogue.Row, i int) *maker {
+	made := g.rows[r.Source][r.Event]
+	for _, m := range made {
+		if m.stanza.get("type") == r.Resources[i].Type {
+			return m.m
+		}
+	}
+	if len(made) > 0 {
+		return made[0].m
+	}
+	return nil
 }
 
 func (g *generator) sampleOf(r *catalogue.Row, i, n int) (sample, error) {
@@ -67,8 +92,7 @@ func (g *generator) sampleOf(r *catalogue.Row, i, n int) (sample, error) {
 	if r.Arrives != "" {
 		region = r.Arrives
 	}
-	if made := g.rows[r.Source][r.Event]; len(made) > 0 {
-		m := made[0].m
+	if m := g.makerOf(r, i); m != nil {
 		root["request"] = m.sampleShape(m.op.Input, 0, true)
 		root["response"] = m.sampleShape(m.op.Output, 0, false)
 	}

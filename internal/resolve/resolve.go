@@ -95,6 +95,9 @@ func Resolve(c *catalogue.Catalogue, on Switches, e *cloudtrail.Event) (created 
 	for i := range row.Resources {
 		created = rec.locate(created, &row.Resources[i])
 	}
+	if len(created) == 0 && rec.changed(row) {
+		return nil, NotACreate, "the call changed what was there", nil
+	}
 	if len(created) == 0 {
 		return nil, NoIdentifier, "the record doesn't name the " + row.Resources[0].Type, nil
 	}
@@ -102,6 +105,14 @@ func Resolve(c *catalogue.Catalogue, on Switches, e *cloudtrail.Event) (created 
 		return nil, Excluded, why, nil
 	}
 	return created, "", "", nil
+}
+
+// changed reports whether a call that may create or change has changed: the
+// conditions that a creation shows don't hold for any of its resources.
+func (r record) changed(row *catalogue.Row) bool {
+	return !slices.ContainsFunc(row.Resources, func(res catalogue.Resource) bool {
+		return !res.Upsert || r.holds(res.When)
+	})
 }
 
 // screen finds the reasons that don't need the catalogue.
@@ -396,18 +407,19 @@ func cutPrefixFold(s, prefix string) (string, bool) {
 
 // usable reports whether a value can be an identifier. CloudTrail puts
 // redactions where values belong, and no id that the catalogue's ARNs are made of
-// has a space, a bracket or a wildcard in it.
+// has a bracket or a wildcard in it. Names of alarms and jobs may have spaces,
+// though not at their ends.
 func usable(s string) bool {
 	switch s {
 	case "", "null", "-", "--", "...", "HIDDEN_DUE_TO_SECURITY_REASONS":
 		return false
 	}
 	for _, c := range s {
-		if c <= ' ' || c == 0x7f || strings.ContainsRune("*?<>{}\"'\\`|^", c) {
+		if c < ' ' || c == 0x7f || strings.ContainsRune("*?<>{}\"'\\`|^", c) {
 			return false
 		}
 	}
-	return len(s) <= 2048
+	return len(s) <= 2048 && s[0] != ' ' && s[len(s)-1] != ' '
 }
 
 // Partition returns the partition that a region is in.
