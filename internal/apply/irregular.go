@@ -73,8 +73,7 @@ func (ir *irregular) read() {
 
 // Actions are the IAM actions that tagging a resource may need, reads included,
 // sorted: what a policy for this package has to allow. api and calls are as in
-// Request. The operations called are named like their actions, in the namespace
-// that the service's ARNs have
+// Request. The operations called are named like their actions
 // (https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html).
 func Actions(api, arn string, calls *catalogue.Calls) []string {
 	var out []string
@@ -102,7 +101,7 @@ func Actions(api, arn string, calls *catalogue.Calls) []string {
 		// https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-tagging-iam-policy.html
 		out = []string{"apigateway:" + calls.Read.Method, "apigateway:" + calls.Write.Method}
 	case calls != nil:
-		out = []string{parts[2] + ":" + calls.Read.Op, parts[2] + ":" + calls.Write.Op}
+		out = []string{calls.IAM + ":" + calls.Read.Op, calls.IAM + ":" + calls.Write.Op}
 	}
 	if parts[2] == "kms" {
 		out = append(out, "kms:DescribeKey")

@@ -45,7 +45,8 @@
 //   - permissions: the IAM actions that reading and writing its tags takes,
 //     beside those of the tag API itself.
 //   - calls: the service whose own tag calls serve the type, by the name of its
-//     client; the blocks of clients end the head (see [Calls]).
+//     client; the blocks of clients end the head (see [Calls]). none takes back
+//     what the head says.
 //   - tags: the path to the tags of the create request, which count as
 //     existing. "tags: path for kind" takes them from EC2's specification for
 //     that kind of resource.

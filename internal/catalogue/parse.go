@@ -127,7 +127,10 @@ func (p *parser) field(line string) {
 	case "look-up":
 		p.resource().LookUp = value
 	case "calls":
-		p.resource().Calls = p.callsOf(value)
+		r := p.resource()
+		if r.Calls = nil; value != "none" { // other rows' calls, in the head, don't serve it
+			r.Calls = p.callsOf(value)
+		}
 	default:
 		p.fault("there is no field %q", key)
 	}

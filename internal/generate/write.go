@@ -174,6 +174,9 @@ func (g *generator) file(source string, byHand *stanza, rows map[string]*stanza)
 			head.add(key, values[0])
 		}
 	}
+	if head.get("calls") == "none" {
+		head.replace("calls", nil, "") // what no row has, no row needs to take back
+	}
 	var b strings.Builder
 	b.WriteString(head.String())
 	for _, name := range g.clients(rows, head) {
@@ -188,6 +191,9 @@ func (g *generator) file(source string, byHand *stanza, rows map[string]*stanza)
 		}
 		for _, f := range r.fields {
 			if slices.Contains(shared, f.key) && head.get(f.key) == f.value {
+				continue
+			}
+			if f.key == "calls" && f.value == "none" && head.get("calls") == "" {
 				continue
 			}
 			if f.key == "evidence" && g.recorded[source+" "+event] {
@@ -215,7 +221,9 @@ func (g *generator) clients(rows map[string]*stanza, head *stanza) []string {
 	names := map[string]bool{}
 	for _, s := range append(slices.Collect(maps.Values(rows)), head) {
 		for _, n := range s.all("calls") {
-			names[n] = true
+			if n != "none" {
+				names[n] = true
+			}
 		}
 	}
 	return slices.Sorted(maps.Keys(names))

@@ -51,14 +51,20 @@ func TestPermissionsOfEveryRow(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, r := range rows {
+		if r.Off != "" {
+			continue // it may be without what names the resource
+		}
 		for _, res := range r.Resources {
 			arn, ok := res.ARN.Expand(func(name string) string {
-				return map[string]string{"partition": "aws", "region": "eu-west-1", "account": "111122223333", "path": "/"}[name] + strings.Repeat("x", 3)
+				if name == "partition" {
+					return "aws"
+				}
+				return "x"
 			})
 			if !ok {
 				t.Errorf("%s %s: %s", r.Source, r.Event, res.ARN)
 			}
-			for _, action := range apply.Actions(res.API, strings.ReplaceAll(arn, "awsxxx", "aws"), res.Calls) {
+			for _, action := range apply.Actions(res.API, arn, res.Calls) {
 				if !slices.Contains(res.Permissions, action) {
 					t.Errorf("%s %s: tagging %s calls %s, which its row doesn't name", r.Source, r.Event, res.ARN, action)
 				}
