@@ -27,7 +27,10 @@ type Row struct {
 	Off string
 	// Arrives is the only region in which events of a global service arrive; ""
 	// where each region has its own.
-	Arrives  string
+	Arrives string
+	// Ended says that AWS has ended the service: the row is for old records, and
+	// nothing is written.
+	Ended    bool
 	Evidence string
 }
 

@@ -92,7 +92,8 @@ func TestTemplateFits(t *testing.T) {
 		{db, "arn:aws:rds:eu-west-1:111122223333:db:orders", true},
 		{db, "arn:aws-us-gov:rds:us-gov-west-1:111122223333:db:orders", true},
 		{db, "arn:aws:rds:eu-west-1:111122223333:cluster:orders", false},
-		{db, "arn:aws:rds:eu-west-1:1111:db:orders", false},
+		{db, "arn:aws:rds:eu-west-1:1111:db:orders", true}, // as in AWS's documentation
+		{db, "arn:aws:rds:eu-west-1:acct:db:orders", false},
 		{db, "arn:aws:rds::111122223333:db:orders", false},
 		{db, "arn:aws:rds:eu-west-1:111122223333:db:", false},
 		{db, "arn:aws:neptune:eu-west-1:111122223333:db:orders", false},

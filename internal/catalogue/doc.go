@@ -38,7 +38,12 @@
 //     unslash(path) what follows a slash that it begins with. "always" is
 //     for an ARN that needs nothing from the record.
 //   - when: a condition "path" (there is a value), "!path" (there is none) or
-//     "path=text"; all must hold for the resource to have been made.
+//     "path=text" (it is that), or "path?=text" (it is, or there is none);
+//     {account} is the event's. All must hold for the resource to have been
+//     made.
+//   - arrives and ended (in the head): the only region in which a global
+//     service's events arrive; yes where AWS has ended the service, whose rows
+//     are for old records.
 //   - region: a path to the resource's region, where that is not the event's.
 //   - api: what tags it: tagging (the Resource Groups Tagging API), the
 //     service's own name, or none for what is reported but never written to.

@@ -140,13 +140,16 @@ func parseLocator(s string) (Locator, error) {
 type Condition struct {
 	Path  Path
 	Not   bool
-	Equal string // "" asks only whether there is a value
+	Equal string // "" asks only whether there is a value; "{account}" is the event's
+	// Absent says that the condition holds where there is no value, too.
+	Absent bool
 }
 
 func parseCondition(s string) (Condition, error) {
 	var c Condition
 	s, c.Not = strings.CutPrefix(s, "!")
 	s, c.Equal, _ = strings.Cut(s, "=")
+	s, c.Absent = strings.CutSuffix(s, "?")
 	var err error
 	c.Path, err = parsePath(s)
 	return c, err
@@ -213,7 +216,9 @@ func isRegion(s string) bool {
 	return strings.Count(s, "-") >= 2
 }
 
-func isAccount(s string) bool { return len(s) == 12 && digits(s) }
+// isAccount takes account ids of other lengths than twelve too: AWS has none, but
+// its documentation's events do.
+func isAccount(s string) bool { return digits(s) }
 
 // fits matches text against a template's part: each variable takes at least
 // one character. Fixed parts are searched from the left, the last from the

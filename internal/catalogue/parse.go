@@ -29,6 +29,7 @@ type parser struct {
 	source  string
 	dated   bool
 	arrives string
+	ended   bool
 	calls   map[string]*Calls
 	client  *Calls // whose block is being read
 	rows    []*Row
@@ -84,11 +85,13 @@ func (p *parser) field(line string) {
 	case "event":
 		p.endRow()
 		p.client = nil
-		p.row = &Row{Source: p.source, Event: value, Dated: p.dated, Arrives: p.arrives}
+		p.row = &Row{Source: p.source, Event: value, Dated: p.dated, Arrives: p.arrives, Ended: p.ended}
 	case "untaggable":
 		p.row.Untaggable = value
 	case "off":
 		p.row.Off = value
+	case "ended":
+		p.ended = value == "yes"
 	case "arrives":
 		p.arrives = value
 	case "evidence":

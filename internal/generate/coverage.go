@@ -38,7 +38,7 @@ func (g *generator) coverage(rows []*catalogue.Row) (*Coverage, error) {
 	on := map[string]bool{}
 	for _, r := range rows {
 		for _, res := range r.Resources {
-			if r.Off == "" {
+			if r.Off == "" && !r.Ended {
 				for _, t := range append([]string{res.Type}, res.Also...) {
 					on[t] = true
 				}

@@ -15,7 +15,6 @@ type kind struct {
 	cfn      []*models.Type  // CloudFormation's types of these ARNs, best first
 	template string          // "" unknown; with {names}
 	score    int
-	why      []string
 }
 
 // name is CloudFormation's name, else that of the IAM reference.

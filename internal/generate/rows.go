@@ -50,6 +50,10 @@ func (g *generator) rowOf(m *maker) *row {
 		return r
 	}
 	api, c := g.api(m)
+	if m.svc.Ended {
+		// Nothing writes to it any more; old records may still be read.
+		api, c = catalogue.APINone, calls{}
+	}
 	if api == "" {
 		s.add("untaggable", "the service has no call that tags what exists")
 		s.add("evidence", g.reference(m)+"; "+strings.Join(r.proofs, "; ")+"; model shape")
@@ -72,6 +76,8 @@ func (g *generator) rowOf(m *maker) *row {
 		s.add("permissions", strings.Join(c.permissions, " "))
 		if c.client != nil {
 			s.add("calls", c.client.Name)
+		} else {
+			s.add("calls", "none")
 		}
 	}
 	s.add("tags", m.requestTags(k))
@@ -229,6 +235,9 @@ func catalogueTemplate(t string) string {
 // it serves the service, else the service's own call.
 func (g *generator) api(m *maker) (string, calls) {
 	c := g.callsOf(m.svc, m.iam)
+	if c.client == nil && !c.irregular {
+		c = g.siblingCalls(m)
+	}
 	var served []string
 	for _, a := range g.taggingAPI {
 		if prefix, _, _ := strings.Cut(a, ":"); prefix == m.prefix() {
@@ -245,6 +254,22 @@ func (g *generator) api(m *maker) (string, calls) {
 		return m.prefix(), c
 	}
 	return "", c
+}
+
+// siblingCalls are the tag calls of another generation of a service that has none
+// itself: SES's first API makes what its second one tags.
+func (g *generator) siblingCalls(m *maker) calls {
+	var found calls
+	for _, s := range g.aws.Services {
+		if s == m.svc || s.Metadata.Signing() != m.svc.Metadata.Signing() || g.iamOf(s) != m.iam {
+			continue
+		}
+		c := g.callsOf(s, m.iam)
+		if c.client != nil && (found.client == nil || strings.HasPrefix(s.Name, m.svc.Name)) {
+			found = c
+		}
+	}
+	return found
 }
 
 func (r *row) String() string {

@@ -150,6 +150,10 @@ func identify(root map[string]any, r *catalogue.Row, i int, region string) (stri
 			}
 			continue
 		}
+		if c.Absent {
+			remove(root, c.Path)
+			continue
+		}
 		value := c.Equal
 		if value == "" {
 			value = "sample-given"

@@ -64,7 +64,9 @@ func makes(verb string) bool { return slices.Contains(makingVerbs, verb) }
 func refusesTwice(op *models.Operation) bool {
 	return slices.ContainsFunc(op.Errors, func(r models.Ref) bool {
 		s := strings.ToLower(r.Shape)
-		return strings.Contains(s, "alreadyexist") || strings.Contains(s, "duplicate") || strings.Contains(s, "resourceinuse") ||
+		// What is in use may be busy, rather than there already, to a Put.
+		busy := strings.Contains(s, "resourceinuse") && !strings.HasPrefix(op.Name, "Put")
+		return strings.Contains(s, "alreadyexist") || strings.Contains(s, "duplicate") || busy ||
 			strings.HasPrefix(s, "entityalready") || s == "nameinuseexception"
 	})
 }

@@ -140,6 +140,9 @@ func (g *generator) file(source string, byHand *stanza, rows map[string]*stanza)
 	head := &stanza{comments: byHand.comments}
 	head.add("source", source)
 	head.add("arrives", g.arrives[source])
+	if g.hasEnded(source) {
+		head.add("ended", "yes")
+	}
 	dated := false
 	count := map[string]map[string]int{}
 	for _, r := range rows {
@@ -203,6 +206,20 @@ func (g *generator) file(source string, byHand *stanza, rows map[string]*stanza)
 		}
 	}
 	return b.String()
+}
+
+// hasEnded reports whether all services that log under a source have ended.
+func (g *generator) hasEnded(source string) bool {
+	ended := false
+	for _, s := range g.aws.Services {
+		if slices.Contains(g.eventSources(s), source) {
+			if !s.Ended {
+				return false
+			}
+			ended = true
+		}
+	}
+	return ended
 }
 
 // clientOf is the service whose tag calls serve the rows by hand of a source for

@@ -117,6 +117,7 @@ func Read(ctx context.Context, cache string) (*AWS, error) {
 }
 
 // readBotocore reads the newest version of every service's model from the wheel.
+// Of a second wheel, an older one, it takes the services that the first lacks.
 func (a *AWS) readBotocore(wheel []byte) error {
 	z, err := zip.NewReader(bytes.NewReader(wheel), int64(len(wheel)))
 	if err != nil {
@@ -134,7 +135,7 @@ func (a *AWS) readBotocore(wheel []byte) error {
 			continue
 		}
 		files[f.Name] = f
-		if parts[4] == "service-2.json.gz" {
+		if strings.TrimSuffix(parts[4], ".gz") == "service-2.json" {
 			newest[parts[2]] = max(newest[parts[2]], parts[3])
 		}
 	}
@@ -143,12 +144,20 @@ func (a *AWS) readBotocore(wheel []byte) error {
 		return fmt.Errorf("botocore/data/partitions.json: %w", err)
 	}
 	var faults []error
+	ended := len(a.Services) > 0
 	for name, version := range newest {
-		s := &Service{Name: name, Version: version, Partitions: all}
+		if slices.ContainsFunc(a.Services, func(s *Service) bool { return s.Name == name }) {
+			continue
+		}
+		s := &Service{Name: name, Version: version, Partitions: all, Ended: ended}
 		folder := "botocore/data/" + name + "/" + version + "/"
-		err := readGzip(files[folder+"service-2.json.gz"], s)
+		model := files[folder+"service-2.json.gz"]
+		if model == nil {
+			model = files[folder+"service-2.json"]
+		}
+		err := readJSON(model, s)
 		if err == nil && files[folder+"endpoint-rule-set-1.json.gz"] != nil {
-			err = readGzip(files[folder+"endpoint-rule-set-1.json.gz"], &s.Rules)
+			err = readJSON(files[folder+"endpoint-rule-set-1.json.gz"], &s.Rules)
 		}
 		if err == nil {
 			err = s.check()
@@ -182,12 +191,16 @@ func readPartitions(f *zip.File) ([]Partition, error) {
 	return data.Partitions, nil
 }
 
-func readGzip(f *zip.File, into any) error {
+// readJSON reads a file that may be compressed once more.
+func readJSON(f *zip.File, into any) error {
 	r, err := f.Open()
 	if err != nil {
 		return err
 	}
 	defer r.Close()
+	if !strings.HasSuffix(f.Name, ".gz") {
+		return json.NewDecoder(r).Decode(into)
+	}
 	g, err := gzip.NewReader(r)
 	if err != nil {
 		return err

@@ -15,7 +15,9 @@ type Service struct {
 	Operations map[string]*Operation
 	Shapes     map[string]*Shape
 	Rules      json.RawMessage `json:"-"` // endpoint-rule-set-1.json
-	Partitions []Partition     `json:"-"` // partitions.json, which the rules refer to
+	// Ended says that AWS has ended the service: only an older model has it.
+	Ended      bool        `json:"-"`
+	Partitions []Partition `json:"-"` // partitions.json, which the rules refer to
 }
 
 // Partition is a part of AWS with accounts and names of its own.

@@ -199,9 +199,14 @@ func (r record) locate(found []Resource, res *catalogue.Resource) []Resource {
 // holds reports whether all the conditions do.
 func (r record) holds(conditions []catalogue.Condition) bool {
 	for _, c := range conditions {
-		var there bool
-		for _, v := range r.walk(c.Path) {
-			there = there || v.Exists() && (c.Equal == "" || strings.EqualFold(v.Text(), c.Equal))
+		want := c.Equal
+		if want == "{account}" {
+			want = r.Account
+		}
+		values := r.walk(c.Path)
+		there := c.Absent && len(values) == 0
+		for _, v := range values {
+			there = there || v.Exists() && (want == "" || strings.EqualFold(v.Text(), want))
 		}
 		if there == c.Not {
 			return false
