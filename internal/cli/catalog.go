@@ -108,11 +108,14 @@ func rowOf(r *catalogue.Row, p *policy.Policy) catalogRow {
 	return row
 }
 
-// summarise counts rows that are on.
+// summarise counts rows that are on, but for those of services that have ended.
 func summarise(rows []*catalogue.Row) summary {
 	var s summary
 	types, services := map[string]bool{}, map[string]bool{}
 	for _, r := range rows {
+		if r.Ended {
+			continue
+		}
 		s.Events++
 		services[r.Source] = true
 		for _, res := range r.Resources {

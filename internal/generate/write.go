@@ -75,7 +75,8 @@ func merge(all []*row) *stanza {
 			}
 			return 1
 		}
-		return cmp.Or(rank(a)-rank(b), first(a)-first(b))
+		// Of several generations of an API the newest has the tag calls of all.
+		return cmp.Or(rank(a)-rank(b), first(a)-first(b), strings.Compare(b.m.svc.Version, a.m.svc.Version))
 	})
 	head, blocks, tail := blocksOf(all[0].stanza)
 	if rank(all[0]) > 0 {
