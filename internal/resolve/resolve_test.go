@@ -211,10 +211,11 @@ func TestRequestedTags(t *testing.T) {
 		`"tags":{"item":"x","creator":"bob"}`:                       "creator=bob item=x",
 		`"tags":{"items":{"item":{"tag":1,"Key":"a","Value":"1"}}}`: "a=1",
 		`"tags":{"tag":"is a key too"}`:                             "tag=is a key too",
-		`"tags":null`:                                               "",
-		`"tags":"x"`:                                                "",
-		`"tags":[7]`:                                                "",
-		`"other":1`:                                                 "",
+		`"tags":[{"resourceId":"g","key":"a","value":"1"}]`:         "a=1",
+		`"tags":null`: "",
+		`"tags":"x"`:  "",
+		`"tags":[7]`:  "",
+		`"other":1`:   "",
 	} {
 		created, _, _, err := resolve.Resolve(testCatalogue(), switches{}, event(t, "CreateThing", `,"requestParameters":{"thingName":"a",`+in+`}`))
 		if err != nil || len(created) != 1 {

@@ -73,6 +73,7 @@ func readTags(into map[string]string, v cloudtrail.Value) {
 
 // pair reads a tag that is an object of its key and value. An object with any
 // other member is one whose members are the tags, even if one is called "key".
+// Auto Scaling's tags say more: https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_Tag.html
 func pair(v cloudtrail.Value) (key, value string, ok bool) {
 	ok = true
 	named := false
@@ -84,6 +85,7 @@ func pair(v cloudtrail.Value) (key, value string, ok bool) {
 			value = member.Text()
 		case "tag": // EC2 numbers the members of its lists so
 			ok = ok && !member.IsObject() && !member.IsArray()
+		case "propagateatlaunch", "resourceid", "resourcetype":
 		default:
 			ok = false
 		}
