@@ -201,7 +201,7 @@ func (g *generator) file(source string, byHand *stanza, rows map[string]*stanza)
 				continue
 			}
 			if f.key == "evidence" && g.recorded[source+" "+event] {
-				f.value = strings.TrimSuffix(f.value, "model shape") + "recorded shape"
+				f.value = strings.TrimSuffix(strings.TrimSuffix(f.value, "model shape"), "recorded shape") + "recorded shape"
 			}
 			fmt.Fprintf(&b, "%s: %s\n", f.key, f.value)
 		}
