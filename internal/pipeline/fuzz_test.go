@@ -26,7 +26,9 @@ func FuzzPlan(f *testing.F) {
 			t.Errorf("%+v: %v", row, results[0].Err)
 		}
 		for _, res := range row.Resources {
-			if !strings.HasPrefix(res.ARN, "arn:aws") || strings.ContainsAny(res.ARN, " \t\n*?") {
+			// No record has the UUID that is in an Auto Scaling group's ARN.
+			arn := strings.Replace(res.ARN, ":autoScalingGroup:*:", ":autoScalingGroup::", 1)
+			if !strings.HasPrefix(arn, "arn:aws") || strings.ContainsAny(arn, "\t\n*?") || strings.TrimSpace(arn) != arn {
 				t.Errorf("the ARN is %q", res.ARN)
 			}
 		}
