@@ -46,11 +46,14 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	data := filepath.Join(*root, "internal/catalogue/data")
 	switch verb := flags.Arg(0); verb {
 	case "write":
-		return errors.Join(write(data, made.Data), write(filepath.Join(*root, "events/generated"), made.Samples))
+		return errors.Join(write(data, made.Data), write(filepath.Join(*root, "events/generated"), made.Samples),
+			os.WriteFile(filepath.Join(*root, "docs/coverage.md"), []byte(made.Report), 0o644))
+	case "diff":
+		return diff(stdout, data, made.Data)
 	case "coverage":
 		return coverage(stdout, made.Coverage)
 	default:
-		return fmt.Errorf("%q is not one of write, coverage", verb)
+		return fmt.Errorf("%q is not one of write, diff, coverage", verb)
 	}
 }
 
@@ -78,9 +81,42 @@ func write(folder string, files map[string]string) error {
 	return nil
 }
 
+// diff lists the rows that writing would add, remove or change.
+func diff(w io.Writer, folder string, made map[string]string) error {
+	old := map[string]string{}
+	names, err := filepath.Glob(filepath.Join(folder, "*.txt"))
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		old[filepath.Base(name)] = string(text)
+	}
+	changes := generate.Changes(old, made)
+	for _, c := range changes {
+		switch {
+		case c.Old == "":
+			fmt.Fprintf(w, "added   %s\n%s\n", c.Row, c.New)
+		case c.New == "":
+			fmt.Fprintf(w, "removed %s\n%s\n", c.Row, c.Old)
+		default:
+			fmt.Fprintf(w, "changed %s, from\n%sto\n%s\n", c.Row, c.Old, c.New)
+		}
+	}
+	fmt.Fprintf(w, "%d rows differ\n", len(changes))
+	return nil
+}
+
 // coverage prints the recall and what is missed.
 func coverage(w io.Writer, c *generate.Coverage) error {
-	fmt.Fprintf(w, "CloudFormation types that take tags: %d, of which %d are retired; covered: %d, %.1f %%\n", c.Taggable, c.Retired, c.Covered, c.Recall())
+	fmt.Fprintf(w, "CloudFormation types that take tags: %d, of which %d are retired; covered: %d, %.1f %%; with %d that only upserts make, marked and off: %.1f %%\n",
+		c.Taggable, c.Retired, c.Covered, c.Recall(), len(c.Upserts), c.Known())
+	for _, name := range slices.Sorted(maps.Keys(c.Upserts)) {
+		fmt.Fprintf(w, "upsert   %s: %s\n", name, c.Upserts[name])
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Missed)) {
 		fmt.Fprintf(w, "missed   %s: %s\n", name, c.Missed[name])
 	}

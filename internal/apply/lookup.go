@@ -42,7 +42,7 @@ func (a *Applier) alarmCreated(ctx context.Context, t target, at time.Time) (boo
 	}
 	form := url.Values{
 		"AlarmName":           {name},
-		"AlarmTypes.member.1": {"MetricAlarm"}, "AlarmTypes.member.2": {"CompositeAlarm"},
+		"AlarmTypes.member.1": {"MetricAlarm"}, "AlarmTypes.member.2": {"CompositeAlarm"}, "AlarmTypes.member.3": {"LogAlarm"},
 		"HistoryItemType": {"ConfigurationUpdate"},
 		"StartDate":       {at.Add(-historyWindow).UTC().Format(time.RFC3339)},
 		"EndDate":         {at.Add(historyWindow).UTC().Format(time.RFC3339)},

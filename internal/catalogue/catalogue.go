@@ -17,6 +17,7 @@ var files embed.FS
 type Row struct {
 	Source    string // eventSource
 	Event     string // eventName, without the version of a dated one
+	Service   string // the service that has the call, as AWS's SDKs count and botocore names them
 	Dated     bool   // the name may carry the API's version
 	Resources []Resource
 	// Untaggable is why what the call creates can't be tagged; Resources is

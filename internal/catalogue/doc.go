@@ -24,6 +24,8 @@
 // A row may make several kinds of resources: each further "type:" begins one.
 // The keys:
 //
+//   - service: the service that has the call, by botocore's name; several may log
+//     under one source.
 //   - type: the CloudFormation type name, else the service:resource of the
 //     Service Authorization Reference.
 //   - arn: the template of the type's ARNs. {partition}, {region} and {account}
@@ -39,7 +41,7 @@
 //     for an ARN that needs nothing from the record.
 //   - when: a condition "path" (there is a value), "!path" (there is none) or
 //     "path=text" (it is that), or "path?=text" (it is, or there is none);
-//     {account} is the event's. All must hold for the resource to have been
+//     {account} is the event's, {time} a time close to the event's. All must hold for the resource to have been
 //     made.
 //   - arrives and ended (in the head): the only region in which a global
 //     service's events arrive; yes where AWS has ended the service, whose rows

@@ -140,7 +140,7 @@ func parseLocator(s string) (Locator, error) {
 type Condition struct {
 	Path  Path
 	Not   bool
-	Equal string // "" asks only whether there is a value; "{account}" is the event's
+	Equal string // "" asks only whether there is a value; "{account}" is the event's, "{time}" a time within two minutes of the event's
 	// Absent says that the condition holds where there is no value, too.
 	Absent bool
 }

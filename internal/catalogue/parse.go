@@ -30,6 +30,7 @@ type parser struct {
 	dated   bool
 	arrives string
 	ended   bool
+	service string
 	calls   map[string]*Calls
 	client  *Calls // whose block is being read
 	rows    []*Row
@@ -79,13 +80,18 @@ func (p *parser) field(line string) {
 	switch key {
 	case "source":
 		p.source = value
-	case "service": // for the reader; the ARN's template has it too
+	case "service":
+		if p.row == nil {
+			p.service = value
+		} else {
+			p.row.Service = value
+		}
 	case "dated":
 		p.dated = value == "yes"
 	case "event":
 		p.endRow()
 		p.client = nil
-		p.row = &Row{Source: p.source, Event: value, Dated: p.dated, Arrives: p.arrives, Ended: p.ended}
+		p.row = &Row{Source: p.source, Event: value, Dated: p.dated, Arrives: p.arrives, Ended: p.ended, Service: p.service}
 	case "untaggable":
 		p.row.Untaggable = value
 	case "off":

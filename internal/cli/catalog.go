@@ -117,7 +117,7 @@ func summarise(rows []*catalogue.Row) summary {
 			continue
 		}
 		s.Events++
-		services[r.Source] = true
+		services[r.Service] = true
 		for _, res := range r.Resources {
 			types[res.Type] = true
 		}

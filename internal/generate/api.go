@@ -1,6 +1,7 @@
 package generate
 
 import (
+	"slices"
 	"strings"
 	"testing/fstest"
 
@@ -17,6 +18,8 @@ type Result struct {
 	Samples  map[string]string
 	Rows     []*catalogue.Row
 	Coverage *Coverage
+	// Report is docs/coverage.md.
+	Report string
 }
 
 // Generate makes the catalogue. Its error names every override that is no longer
@@ -52,7 +55,48 @@ func Generate(aws *models.AWS) (*Result, error) {
 	if r.Coverage, err = g.coverage(r.Rows); err != nil {
 		return nil, err
 	}
+	if r.Report, err = report(catalogue.New(fsys), r.Rows, r.Coverage); err != nil {
+		return nil, err
+	}
 	return r, nil
+}
+
+// Changes compares data files: what each event's row was and is, by file and
+// event, in order. Rows that are the same are left out.
+func Changes(old, made map[string]string) []Change {
+	before, after := rowTexts(old), rowTexts(made)
+	var all []Change
+	for key := range before {
+		if before[key] != after[key] {
+			all = append(all, Change{key, before[key], after[key]})
+		}
+	}
+	for key := range after {
+		if _, was := before[key]; !was {
+			all = append(all, Change{key, "", after[key]})
+		}
+	}
+	slices.SortFunc(all, func(a, b Change) int { return strings.Compare(a.Row, b.Row) })
+	return all
+}
+
+// Change is a row before and after; one of both is "" where it was added or
+// removed. Row is its file and event; a file's head has no event.
+type Change struct{ Row, Old, New string }
+
+func rowTexts(files map[string]string) map[string]string {
+	rows := map[string]string{}
+	for name, text := range files {
+		all, _ := readStanzas(name, text) // what was generated reads well; what wasn't shows as changed
+		for _, s := range all {
+			key := name
+			if event := s.get("event"); event != "" {
+				key += " " + event
+			}
+			rows[key] += s.String()
+		}
+	}
+	return rows
 }
 
 func bySource(rows []*catalogue.Row) map[string][]*catalogue.Row {

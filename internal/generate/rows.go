@@ -44,6 +44,7 @@ func (g *generator) rowOf(m *maker) *row {
 	s := &stanza{}
 	r.stanza = s
 	s.add("event", m.op.Name)
+	s.add("service", m.svc.Name)
 	if len(r.proofs) == 0 {
 		s.add("untaggable", "neither the call nor its type knows tags, by the models, IAM and CloudFormation")
 		s.add("evidence", g.reference(m)+"; model shape")

@@ -155,8 +155,13 @@ func identify(root map[string]any, r *catalogue.Row, i int, region string) (stri
 			continue
 		}
 		value := c.Equal
-		if value == "" {
+		switch value {
+		case "":
 			value = "sample-given"
+		case "{time}":
+			value = madeUpTime
+		case "{account}":
+			value = madeUpAccount
 		}
 		put(root, r.Source, c.Path, value)
 	}

@@ -81,7 +81,7 @@ func (s *stanza) String() string {
 // same reports whether two rows say the same, comments and evidence aside.
 func (s *stanza) same(o *stanza) bool {
 	strip := func(s *stanza) []field {
-		return slices.DeleteFunc(slices.Clone(s.fields), func(f field) bool { return f.key == "evidence" || f.key == "because" })
+		return slices.DeleteFunc(slices.Clone(s.fields), func(f field) bool { return f.key == "evidence" || f.key == "because" || f.key == "service" })
 	}
 	return slices.Equal(strip(s), strip(o))
 }

@@ -134,7 +134,7 @@ func blocksOf(s *stanza) (head []field, blocks []*stanza, tail []field) {
 }
 
 // shared are the fields that a file's head gives for all rows that say the same.
-var shared = []string{"api", "permissions", "calls"}
+var shared = []string{"service", "api", "permissions", "calls"}
 
 // file writes one source's file.
 func (g *generator) file(source string, byHand *stanza, rows map[string]*stanza) string {
@@ -158,7 +158,7 @@ func (g *generator) file(source string, byHand *stanza, rows map[string]*stanza)
 	}
 	for _, f := range byHand.fields {
 		switch f.key {
-		case "source", "because", "service":
+		case "source", "because":
 		default:
 			dated = dated || f.key == "dated"
 			head.add(f.key, f.value)
@@ -166,6 +166,13 @@ func (g *generator) file(source string, byHand *stanza, rows map[string]*stanza)
 	}
 	if name := g.clientOf(source); name != "" && len(count["calls"]) == 0 {
 		count["calls"] = map[string]int{name: 1}
+	}
+	if len(count["service"]) == 0 {
+		for _, s := range g.aws.Services {
+			if slices.Contains(g.eventSources(s), source) {
+				count["service"] = map[string]int{s.Name: 1}
+			}
+		}
 	}
 	for _, key := range shared {
 		if head.get(key) != "" {

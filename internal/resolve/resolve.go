@@ -3,7 +3,9 @@ package resolve
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"autotagger/internal/catalogue"
 	"autotagger/internal/cloudtrail"
@@ -206,13 +208,43 @@ func (r record) holds(conditions []catalogue.Condition) bool {
 		values := r.walk(c.Path)
 		there := c.Absent && len(values) == 0
 		for _, v := range values {
-			there = there || v.Exists() && (want == "" || strings.EqualFold(v.Text(), want))
+			switch {
+			case want == "{time}":
+				there = there || r.isNow(v.Text())
+			default:
+				there = there || v.Exists() && (want == "" || strings.EqualFold(v.Text(), want))
+			}
 		}
 		if there == c.Not {
 			return false
 		}
 	}
 	return true
+}
+
+// isNow reports whether a time in the record is that of the event, within the
+// two minutes that a call may take.
+func (r record) isNow(text string) bool {
+	at, ok := timeOf(text)
+	return ok && !r.Time.IsZero() && at.Sub(r.Time).Abs() <= 2*time.Minute
+}
+
+// timeOf reads a time in the forms that CloudTrail has: of RFC 3339, of Java's
+// default for a date, and seconds or milliseconds since 1970.
+func timeOf(text string) (time.Time, bool) {
+	for _, layout := range []string{time.RFC3339Nano, "Jan 2, 2006 3:04:05 PM", "Jan 2, 2006, 3:04:05 PM", "Mon Jan 2 15:04:05 MST 2006"} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t, true
+		}
+	}
+	seconds, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return time.Time{}, false
+	}
+	if seconds > 1e11 {
+		seconds /= 1000
+	}
+	return time.Unix(int64(seconds), 0), true
 }
 
 // arns returns the ARNs that a locator yields, those only that fit the type's
