@@ -134,6 +134,9 @@ func (a *Applier) serving(arn string, calls *catalogue.Calls) *system {
 	}
 	switch parts[2] {
 	case "s3", "s3express":
+		if controlled(arn) {
+			return &system{name: "s3 control", store: controlStore{a.bucket.store.(s3Store)}, reads: 1, writes: 1}
+		}
 		return a.bucket
 	case "ec2":
 		return a.ec2

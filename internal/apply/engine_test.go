@@ -504,7 +504,6 @@ func TestOwnCallsDoNotFit(t *testing.T) {
 	})
 	a := apply.New(e.config(), options())
 	for arn, want := range map[string]apply.Result{
-		arnOf("s3", "accesspoint/x"):                                            {Outcome: apply.Tagged},
 		arnOf("ec2", "key-pair/name"):                                           {Outcome: apply.Tagged},
 		arnOf("s3express", "bucket/b--use1-az4--x-s3"):                          {Outcome: apply.Skipped, Why: apply.WhyDirectoryBucket},
 		"arn:aws:iam::aws:policy/ReadOnlyAccess":                                {Outcome: apply.Skipped, Why: apply.WhyManaged},

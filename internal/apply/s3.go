@@ -41,8 +41,8 @@ func (c *s3Clients) of(region string) *s3.Client {
 	return client
 }
 
-// s3ControlService is S3 Control as a row of data. TagResource is its only
-// operation here, so that it needs no client.
+// s3ControlService is S3 Control as a row of data: two operations of it need no
+// client.
 func s3ControlService() *catalogue.Service {
 	return &catalogue.Service{
 		ID: "S3 Control", Signing: "s3", Protocol: catalogue.RESTXML,
@@ -151,6 +151,56 @@ func (s s3Store) tag(ctx context.Context, t target, tags map[string]string) erro
 		header: http.Header{"X-Amz-Account-Id": {t.account}}, body: raw,
 	})
 	return err
+}
+
+// controlStore reads and writes the tags of what S3 has beside buckets: access
+// points, access grants and groups of Storage Lens. Only S3 Control knows them.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_control_TagResource.html
+type controlStore struct{ s3Store }
+
+// controlled reports whether an ARN is of such a thing: theirs have an account.
+func controlled(arn string) bool {
+	parts := strings.SplitN(arn, ":", 6)
+	return len(parts) == 6 && parts[2] == "s3" && parts[4] != "" && strings.Contains(parts[5], "/")
+}
+
+func (s controlStore) read(ctx context.Context, ts []target) []found {
+	out := make([]found, len(ts))
+	for i, t := range ts {
+		out[i].tags, out[i].err = s.list(ctx, t)
+	}
+	return out
+}
+
+// list reads tags:
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_control_ListTagsForResource.html
+func (s controlStore) list(ctx context.Context, t target) (map[string]string, error) {
+	body, err := s.c.do(ctx, call{
+		service: s.control, op: "ListTagsForResource", account: t.account, region: t.region, arn: t.arn,
+		method: http.MethodGet, path: "/v20180820/tags/" + escapeLabel(t.arn), header: http.Header{"X-Amz-Account-Id": {t.account}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	var answer struct {
+		Tags []struct{ Key, Value string } `xml:"Tags>Tag"`
+	}
+	if err := xml.Unmarshal(body, &answer); err != nil {
+		return nil, fmt.Errorf("reading the tags of %s: %w", t.arn, err)
+	}
+	tags := map[string]string{}
+	for _, tag := range answer.Tags {
+		tags[tag.Key] = tag.Value
+	}
+	return tags, nil
+}
+
+func (s controlStore) write(ctx context.Context, ts []target, tags map[string]string) []error {
+	errs := make([]error, len(ts))
+	for i, t := range ts {
+		errs[i] = s.tag(ctx, t, tags)
+	}
+	return errs
 }
 
 // mergeTries bounds the repairs of one bucket. Each needs another writer in the

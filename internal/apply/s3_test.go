@@ -5,6 +5,7 @@ import (
 	"maps"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -257,5 +258,84 @@ func TestMergeGivesUp(t *testing.T) {
 	got := apply.New(e.config(), options()).Tag(t.Context(), []apply.Request{request(bucketARN, "s3")})[0]
 	if got.Outcome != apply.Retry || got.Why != "OperationAborted" || len(e.all()) > 20 {
 		t.Errorf("%+v after %d calls", got, len(e.all()))
+	}
+}
+
+// TestS3Control: what S3 has beside buckets is read and written through S3
+// Control alone.
+func TestS3Control(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		tags string
+		want apply.Outcome
+		post int
+	}{
+		"none":     {"", apply.Tagged, 1},
+		"others'":  {"<Tag><Key>team</Key><Value>web</Value></Tag>", apply.Tagged, 1},
+		"the same": {"<Tag><Key>creator</Key><Value>bob</Value></Tag>", apply.Unchanged, 0},
+	} {
+		e := script(t, func(a asked) answer {
+			if a.Path != "/v20180820/tags/arn%3Aaws%3As3%3Aus-east-1%3A123456789012%3Aaccesspoint%2Fap" {
+				return refuseXML(404, "NoSuchResource")
+			}
+			return answer{Status: 200, Body: "<ListTagsForResourceResult><Tags>" + c.tags + "</Tags></ListTagsForResourceResult>"}
+		})
+		got := apply.New(e.config(), options()).Tag(t.Context(), []apply.Request{request(arnOf("s3", "accesspoint/ap"), "s3")})[0]
+		post := 0
+		for _, a := range e.all() {
+			if a.Method == "POST" {
+				post++
+				if !strings.Contains(a.Body, "<Tags><Tag><Key>creator</Key><Value>alice</Value></Tag></Tags>") {
+					t.Errorf("%s: %s", name, a.Body)
+				}
+			}
+		}
+		if got.Outcome != c.want || post != c.post {
+			t.Errorf("%s: %+v with %d writes", name, got, post)
+		}
+	}
+}
+
+// TestAlarmHistory: an alarm is tagged only where its history shows that the call
+// created it.
+func TestAlarmHistory(t *testing.T) {
+	t.Parallel()
+	item := func(kind string) string {
+		return "<member><HistoryData>{&quot;version&quot;:&quot;1.0&quot;,&quot;type&quot;:&quot;" + kind + "&quot;}</HistoryData></member>"
+	}
+	for name, c := range map[string]struct {
+		items string
+		age   time.Duration
+		want  apply.Outcome
+		why   string
+	}{
+		"created":            {item("Create"), time.Hour, apply.Tagged, ""},
+		"created, changed":   {item("Update") + item("Create"), time.Hour, apply.Tagged, ""},
+		"changed":            {item("Update"), time.Hour, apply.Skipped, apply.WhyExisted},
+		"nothing yet":        {"", time.Minute, apply.Retry, apply.WhyExisted},
+		"nothing, and later": {"", time.Hour, apply.Skipped, apply.WhyExisted},
+	} {
+		e := script(t, func(a asked) answer {
+			if a.Op == "DescribeAlarmHistory" {
+				if a.Form.Get("AlarmName") != "high cpu" || a.Form.Get("HistoryItemType") != "ConfigurationUpdate" {
+					return refuseXML(400, "InvalidParameterValue")
+				}
+				return answer{Status: 200, Body: "<DescribeAlarmHistoryResponse><DescribeAlarmHistoryResult><AlarmHistoryItems>" + c.items +
+					"</AlarmHistoryItems></DescribeAlarmHistoryResult></DescribeAlarmHistoryResponse>"}
+			}
+			if a.Op == "GetResources" {
+				return mapping(nil)
+			}
+			return failures(nil)
+		})
+		r := request(arnOf("cloudwatch", "alarm:high cpu"), "tagging")
+		r.Calls, r.LookUp, r.Upsert, r.EventTime = nil, "alarm-history", true, today.Add(-c.age)
+		got := apply.New(e.config(), options()).Tag(t.Context(), []apply.Request{r})[0]
+		if got.Outcome != c.want || got.Why != c.why {
+			t.Errorf("%s: %+v", name, got)
+		}
+		if writes := e.count("TagResources"); (writes > 0) != (c.want == apply.Tagged) {
+			t.Errorf("%s: %d writes", name, writes)
+		}
 	}
 }

@@ -90,6 +90,10 @@ func flattens(source string) bool {
 	return source == "rds.amazonaws.com" || source == "redshift.amazonaws.com" || source == "elasticache.amazonaws.com"
 }
 
+// foldsNames reports whether the ARNs of a service have names in lower case, for
+// some kinds and not for others: the request's name isn't the ARN's then.
+func foldsNames(service string) bool { return service == "sagemaker" }
+
 // foreign are words in the names of members that hold something other than what
 // the call makes.
 var foreign = regexp.MustCompile(`^(source|src|parent|original|origin|previous|target|destination|base|master|role|kms|owner|creat(or|edby)|associated|linked|global|external)`)
@@ -365,7 +369,7 @@ func (m *maker) locators(k *kind) (from []string, arn bool) {
 	}
 	build(inResponse)
 	switch {
-	case inRequest == "":
+	case inRequest == "", foldsNames(m.svc.Name):
 	case len(arns) == 0, m.named(own, arns[0].shape.Pattern, k.template), m.keyed(k, own):
 		build(inRequest)
 	}
