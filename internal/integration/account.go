@@ -36,8 +36,8 @@ func (a Account) try(service, method, path, contentType, target, body string) (i
 		a.Fatal(err)
 	}
 	region := Region
-	if service == "iam" || service == "sts" {
-		region = "us-east-1"
+	if in := regions[service]; in != "" {
+		region = in
 	}
 	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=testing/20260101/"+region+"/"+service+"/aws4_request, SignedHeaders=host, Signature=0")
 	if contentType != "" {
@@ -108,7 +108,8 @@ func (a Account) query(service, action string, kv ...string) answer {
 	a.Helper()
 	version := map[string]string{
 		"iam": "2010-05-08", "sts": "2011-06-15", "ec2": "2016-11-15", "rds": "2014-10-31", "sns": "2010-03-31",
-		"elasticloadbalancing": "2015-12-01", "cloudformation": "2010-05-15",
+		"elasticloadbalancing": "2015-12-01", "cloudformation": "2010-05-15", "autoscaling": "2011-01-01", "elasticache": "2015-02-02",
+		"elasticbeanstalk": "2010-12-01", "monitoring": "2010-08-01", "redshift": "2012-12-01",
 	}[service]
 	form := url.Values{"Action": {action}, "Version": {version}}
 	for i := 0; i < len(kv); i += 2 {
@@ -232,6 +233,9 @@ func (a Account) pairs(v any) map[string]string {
 func (a Account) Tags(resource string) map[string]string {
 	a.Helper()
 	parts := strings.SplitN(resource, ":", 6)
+	if len(parts) < 6 {
+		a.Fatalf("%q is no ARN", resource)
+	}
 	kind, _, _ := strings.Cut(parts[5], "/")
 	name := resource[strings.LastIndexAny(resource, ":/")+1:]
 	switch parts[2] {
@@ -284,8 +288,11 @@ func (a Account) Tags(resource string) map[string]string {
 	case "cloudformation":
 		return a.query("cloudformation", "DescribeStacks", "StackName", resource).tags()
 	}
-	a.Fatalf("reading the tags of %s: this account doesn't know how", resource)
-	return nil
+	tags, ok := a.toldTags(resource)
+	if !ok {
+		a.Fatalf("reading the tags of %s: this account doesn't know how", resource)
+	}
+	return tags
 }
 
 // PutTags writes tags to a resource as someone else than the program.

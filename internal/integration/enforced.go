@@ -49,7 +49,9 @@ type Deployed struct {
 //     the documents. What they say is looked at by the infrastructure's tests.
 //   - The signatures of REST calls are checked wrongly, those of the SDK's own
 //     clients too: without a body, or with a path that is escaped. A stand-in
-//     signs Lambda's and EKS's calls anew, as the same role.
+//     signs all calls but S3's anew, as the same role. An ARN in the query
+//     makes them wrong all the same, and for some services moto asks for actions
+//     that don't exist: unchecked are these.
 //   - The Resource Groups Tagging API is checked under the wrong prefix
 //     ("tagging:"), for its own action only and not for the service's; S3
 //     Control isn't there. A stand-in takes these two: it checks tag:… and
@@ -71,7 +73,7 @@ func (d Deployed) Enforce(t testing.TB) {
 
 	var batch events.SQSEvent
 	var all []Made
-	kinds := Kinds()
+	kinds := slices.DeleteFunc(Kinds(), func(k Kind) bool { return slices.Contains(unchecked, k.Service()) })
 	if d.Function == "cors" {
 		kinds = slices.DeleteFunc(kinds, func(k Kind) bool { return k.Type != "AWS::S3::Bucket" })
 	}
@@ -93,9 +95,8 @@ func (d Deployed) Enforce(t testing.TB) {
 	if err := srv.EnforceIAM(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
-	answer, log := d.invoke(t, batch, role, "AWS_ENDPOINT_URL="+srv.URL,
-		"AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API="+standIn.URL, "AWS_ENDPOINT_URL_S3_CONTROL="+standIn.URL,
-		"AWS_ENDPOINT_URL_LAMBDA="+signer.URL, "AWS_ENDPOINT_URL_EKS="+signer.URL)
+	answer, log := d.invoke(t, batch, role, "AWS_ENDPOINT_URL="+signer.URL, "AWS_ENDPOINT_URL_S3="+srv.URL,
+		"AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API="+standIn.URL, "AWS_ENDPOINT_URL_S3_CONTROL="+standIn.URL)
 	if err := srv.EnforceIAM(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}
@@ -117,6 +118,12 @@ func (d Deployed) Enforce(t testing.TB) {
 			}
 		}
 	}
+}
+
+// unchecked are services whose calls moto refuses whatever the policies say.
+var unchecked = []string{
+	"appmesh", "cloudfront", "es", "ses", // ARNs in queries
+	"apigateway", "batch", "quicksight", // apigateway:GetTags, batch:tags, quicksight:None
 }
 
 // assume makes a role with the policies and returns credentials of it.
@@ -296,9 +303,11 @@ func signAnew(t testing.TB, to string, role aws.Credentials) http.Handler {
 			t.Error(err)
 			return
 		}
-		req.URL.Path = r.URL.Path
-		if kind := r.Header.Get("Content-Type"); kind != "" {
-			req.Header.Set("Content-Type", kind)
+		req.URL.Path, req.URL.RawQuery = r.URL.Path, r.URL.RawQuery
+		for _, name := range []string{"Accept", "Content-Type", "X-Amz-Target", "X-Amzn-Query-Mode"} {
+			if value := r.Header.Get(name); value != "" {
+				req.Header.Set(name, value)
+			}
 		}
 		sum := sha256.Sum256(body)
 		req.Header.Set("X-Amz-Content-Sha256", hex.EncodeToString(sum[:]))

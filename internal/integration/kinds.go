@@ -36,21 +36,36 @@ type Made struct {
 	ARNs []string
 	// Values are what the event says of them, by path into the record.
 	Values map[string]any
+	// Tags are those that the call has set, which the sample has too.
+	Tags map[string]string
 }
 
 // Event is the event of the call, which alice has just made.
 func (k Kind) Event(tb testing.TB, made Made) *sample.Event {
 	tb.Helper()
-	region := Region
-	if strings.HasPrefix(k.Sample, "iam/") {
-		region = "us-east-1"
-	}
 	e := sample.Read(os.DirFS(filepath.Join(Root(tb), "events")), k.Sample).
-		Place(emulator.Account, region).At(time.Now().Add(-time.Minute)).By(sample.Person(emulator.Account, Creator)).Untag()
+		Place(emulator.Account, k.region()).At(time.Now().Add(-time.Minute)).By(sample.Person(emulator.Account, Creator))
+	if len(made.Tags) == 0 {
+		e.Untag()
+	}
 	for path, value := range made.Values {
 		e.Set(path, value)
 	}
 	return e
+}
+
+// Service is the event source without its domain.
+func (k Kind) Service() string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(k.Sample, "generated/"), " ")
+	service, _, _ := strings.Cut(name, "/")
+	return service
+}
+
+func (k Kind) region() string {
+	if in := regions[k.Service()]; in != "" {
+		return in
+	}
+	return Region
 }
 
 // Creator is who makes all calls.
@@ -113,7 +128,7 @@ func Kinds() []Kind {
 			return made(arn, path, arn)
 		}}
 	}
-	return []Kind{
+	kinds := []Kind{
 		{Type: "AWS::CloudFormation::Stack", Sample: "cloudformation/CreateStack.json", Create: func(a Account, name string) Made {
 			id := a.query("cloudformation", "CreateStack", "StackName", name,
 				"TemplateBody", `{"Resources":{"Q":{"Type":"AWS::SQS::Queue","Properties":{"QueueName":"in-`+name+`"}}}}`).one("StackId")
@@ -248,7 +263,7 @@ func Kinds() []Kind {
 			return made(arn("logs", "log-group:/app/"+name), "requestParameters.logGroupName", "/app/"+name)
 		}},
 		rds("CreateDBCluster", "AWS::RDS::DBCluster", "DBClusterArn", "responseElements.dBClusterArn", func(_ Account, n string) []string { return database(n) }),
-		rds("CreateDBClusterSnapshot", "rds:cluster-snapshot", "DBClusterSnapshotArn", "responseElements.dBClusterSnapshotArn", func(a Account, n string) []string {
+		rds("CreateDBClusterSnapshot", "AWS::RDS::ClusterSnapshot", "DBClusterSnapshotArn", "responseElements.dBClusterSnapshotArn", func(a Account, n string) []string {
 			a.query("rds", "CreateDBCluster", database("of-"+n)...)
 			return []string{"DBClusterIdentifier", "of-" + n, "DBClusterSnapshotIdentifier", n}
 		}),
@@ -256,7 +271,7 @@ func Kinds() []Kind {
 		unlisted(rds("CreateDBParameterGroup", "AWS::RDS::DBParameterGroup", "DBParameterGroupArn", "responseElements.dBParameterGroupArn", func(_ Account, n string) []string {
 			return []string{"DBParameterGroupName", n, "DBParameterGroupFamily", "postgres17", "Description", "d"}
 		})),
-		rds("CreateDBSnapshot", "rds:snapshot", "DBSnapshotArn", "responseElements.dBSnapshotArn", func(a Account, n string) []string {
+		rds("CreateDBSnapshot", "AWS::RDS::DBSnapshot", "DBSnapshotArn", "responseElements.dBSnapshotArn", func(a Account, n string) []string {
 			a.query("rds", "CreateDBInstance", instance("of-"+n)...)
 			return []string{"DBInstanceIdentifier", "of-" + n, "DBSnapshotIdentifier", n}
 		}),
@@ -298,6 +313,10 @@ func Kinds() []Kind {
 			return made(arn, "responseElements.stateMachineArn", arn)
 		}},
 	}
+	for _, k := range toldKinds {
+		kinds = append(kinds, k.kind())
+	}
+	return kinds
 }
 
 func (a Account) vpc() string {

@@ -190,24 +190,23 @@ func TestKinds(t *testing.T) {
 	t.Parallel()
 	kinds := integration.Kinds()
 	all := make([]integration.Made, len(kinds))
-	services := map[string]bool{}
+	types, services := map[string]bool{}, map[string]bool{}
 	for i, k := range kinds {
 		t.Run("create "+k.Type, func(t *testing.T) {
 			all[i] = k.Create(account(t), fmt.Sprintf("kind-%d", i))
 			for _, arn := range all[i].ARNs {
-				if tags := account(t).Tags(arn); len(tags) > 0 {
+				if tags := account(t).Tags(arn); !maps.Equal(tags, all[i].Tags) {
 					t.Fatalf("the new %s has the tags %v", arn, tags)
 				}
 			}
-			service, _, _ := strings.Cut(k.Sample, "/")
-			services[service] = true
+			types[k.Type], services[k.Service()] = true, true
 		})
 	}
 	if t.Failed() {
 		t.FailNow()
 	}
-	if len(kinds) < 25 || len(services) < 14 {
-		t.Errorf("%d kinds of %d services, want 25 of 14", len(kinds), len(services))
+	if len(types) < 120 || len(services) < 60 {
+		t.Errorf("%d types of %d services, want 120 of 60", len(types), len(services))
 	}
 	w := listen(t)
 	for _, round := range []struct {
@@ -233,7 +232,7 @@ func TestKinds(t *testing.T) {
 				in, replayed = append(in, e...), append(replayed, i)
 			}
 		}
-		rows, code, stderr := replay(t, w.URL, in)
+		rows, code, stderr := replay(t, w.URL, in, "--wait", "0s")
 		if code != 0 || stderr != "" || len(rows) != len(replayed) {
 			t.Fatalf("%s: the replay of %d events ended with %d and printed %d rows: %s", round.name, len(replayed), code, len(rows), stderr)
 		}
@@ -270,6 +269,7 @@ func check(t *testing.T, k integration.Kind, made integration.Made, r row, outco
 		}
 	}
 	tags := map[string]string{"creator": integration.Creator}
+	maps.Copy(tags, made.Tags)
 	if k.Type == "AWS::CloudFormation::Stack" { // tagging it would update it
 		outcome, tags = "skipped", map[string]string{}
 	}

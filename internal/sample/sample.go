@@ -17,6 +17,7 @@ package sample
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -35,15 +36,54 @@ type Event struct {
 	err    error
 }
 
-// Read reads a sample: a file with one EventBridge event.
+// Read reads a sample: a file with one EventBridge event. A name such as
+// "generated/acm RequestCertificate" is a record of that name in
+// generated/acm.jsonl, and "#2" behind it means the second of them.
 func Read(fsys fs.FS, name string) *Event {
 	e := &Event{name: name}
-	data, err := fs.ReadFile(fsys, name)
+	file, call, among := strings.Cut(name, " ")
+	if among {
+		file += ".jsonl"
+	}
+	data, err := fs.ReadFile(fsys, file)
 	if err != nil {
 		e.err = fmt.Errorf("reading the sample: %w", err)
 		return e
 	}
+	if among {
+		return e.pick(data, call)
+	}
 	return e.decode(data)
+}
+
+// pick takes one record of several, and puts an event around it.
+func (e *Event) pick(data []byte, call string) *Event {
+	call, ordinal, _ := strings.Cut(call, "#")
+	nth, err := strconv.Atoi(cmp.Or(ordinal, "1"))
+	if err != nil {
+		return e.fail(fmt.Errorf("reading the sample %s: %w", e.name, err))
+	}
+	for line := range bytes.Lines(data) {
+		var r struct{ EventName, EventSource, EventTime, AWSRegion, RecipientAccountID string }
+		if err := json.Unmarshal(line, &r); err != nil {
+			return e.fail(fmt.Errorf("reading the sample %s: %w", e.name, err))
+		}
+		if r.EventName != call {
+			continue
+		}
+		if nth--; nth == 0 {
+			event, err := json.Marshal(map[string]any{
+				"version": "0", "id": "00000000-0000-4000-8000-000000000000", "detail-type": "AWS API Call via CloudTrail", "resources": []string{},
+				"source": "aws." + strings.TrimSuffix(r.EventSource, ".amazonaws.com"), "account": r.RecipientAccountID, "time": r.EventTime, "region": r.AWSRegion,
+				"detail": json.RawMessage(line),
+			})
+			if err != nil {
+				return e.fail(fmt.Errorf("reading the sample %s: %w", e.name, err))
+			}
+			return e.decode(event)
+		}
+	}
+	return e.fail(fmt.Errorf("reading the sample %s: there is none", e.name))
 }
 
 func (e *Event) decode(data []byte) *Event {
