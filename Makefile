@@ -21,7 +21,7 @@ demo: ## tag resources in a local emulator and show the result
 	$(GO) run ./cmd/demo
 
 .PHONY: test
-test: lint ## every check of a change, the emulator's included
+test: lint catalogue-check ## every check of a change, the emulator's included
 	$(GO) test -race $(PACKAGES)
 	$(GO) test ./infra
 	$(MAKE) synth
@@ -60,6 +60,24 @@ fuzz: ## fuzz everything that reads bytes, FUZZTIME each
 .PHONY: bench
 bench: ## ratios against a floor measured in the same run
 	$(GO) run ./cmd/bench
+
+# The catalogue is generated from AWS's models, whose versions and hashes are in
+# internal/models/inputs.lock. They are fetched once, into build/inputs.
+.PHONY: catalogue
+catalogue: ## generate the catalogue, its samples and docs/coverage.md
+	$(GO) run ./cmd/catalogue write
+
+.PHONY: catalogue-diff
+catalogue-diff: ## list the rows that generating would add, remove or change
+	$(GO) run ./cmd/catalogue diff
+
+.PHONY: coverage
+coverage: ## what of CloudFormation's taggable types is covered, and what is missed
+	$(GO) run ./cmd/catalogue coverage
+
+.PHONY: catalogue-check
+catalogue-check: ## fail where the catalogue isn't what generating gives, or an override is needless
+	$(GO) run ./cmd/catalogue check
 
 .PHONY: golden
 golden: ## write the golden results; read the diff

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -248,18 +249,27 @@ func samples(t *testing.T) []sample {
 	root := filepath.Join("..", "events")
 	var out []sample
 	err := fs.WalkDir(os.DirFS(root), ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || filepath.Ext(path) != ".json" || strings.HasPrefix(path, "malformed/") {
+		ext := filepath.Ext(path)
+		if err != nil || d.IsDir() || ext != ".json" && ext != ".jsonl" || strings.HasPrefix(path, "malformed/") {
 			return err
 		}
 		data, err := os.ReadFile(filepath.Join(root, path))
 		if err != nil {
 			return err
 		}
-		events, err := delivered(data)
-		if err != nil {
-			return fmt.Errorf("%s: %w", path, err)
+		docs := [][]byte{data}
+		if ext == ".jsonl" {
+			docs = bytes.Split(bytes.TrimSpace(data), []byte("\n"))
 		}
-		out = append(out, sample{path, events})
+		s := sample{path: path}
+		for _, doc := range docs {
+			events, err := delivered(doc)
+			if err != nil {
+				return fmt.Errorf("%s: %w", path, err)
+			}
+			s.events = append(s.events, events...)
+		}
+		out = append(out, s)
 		return nil
 	})
 	if err != nil {

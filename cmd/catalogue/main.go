@@ -48,12 +48,14 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	case "write":
 		return errors.Join(write(data, made.Data), write(filepath.Join(*root, "events/generated"), made.Samples),
 			os.WriteFile(filepath.Join(*root, "docs/coverage.md"), []byte(made.Report), 0o644))
+	case "check":
+		return check(*root, made)
 	case "diff":
 		return diff(stdout, data, made.Data)
 	case "coverage":
 		return coverage(stdout, made.Coverage)
 	default:
-		return fmt.Errorf("%q is not one of write, diff, coverage", verb)
+		return fmt.Errorf("%q is not one of write, check, diff, coverage", verb)
 	}
 }
 
@@ -79,6 +81,35 @@ func write(folder string, files map[string]string) error {
 		}
 	}
 	return nil
+}
+
+// check compares what is generated with what is there.
+func check(root string, made *generate.Result) error {
+	var faults []error
+	for folder, files := range map[string]map[string]string{
+		"internal/catalogue/data": made.Data, "events/generated": made.Samples, "docs": {"coverage.md": made.Report},
+	} {
+		there, err := os.ReadDir(filepath.Join(root, folder))
+		if err != nil {
+			return err
+		}
+		for _, f := range there {
+			if _, wanted := files[f.Name()]; !wanted && folder != "docs" {
+				faults = append(faults, fmt.Errorf("%s/%s isn't generated", folder, f.Name()))
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(files)) {
+			text, err := os.ReadFile(filepath.Join(root, folder, name))
+			if err != nil || string(text) != files[name] {
+				faults = append(faults, fmt.Errorf("%s/%s isn't what generating gives: run make catalogue and read the diff", folder, name))
+			}
+		}
+	}
+	c := made.Coverage
+	if len(c.Unexplained)+len(c.Needless) > 0 {
+		faults = append(faults, fmt.Errorf("uncovered.txt: %d types lack a reason: %v; %d lines explain nothing: %v", len(c.Unexplained), c.Unexplained, len(c.Needless), c.Needless))
+	}
+	return errors.Join(faults...)
 }
 
 // diff lists the rows that writing would add, remove or change.

@@ -369,7 +369,7 @@ func (m *maker) locators(k *kind) (from []string, arn bool) {
 	}
 	build(inResponse)
 	switch {
-	case inRequest == "", foldsNames(m.svc.Name):
+	case inRequest == "", foldsNames(m.svc.Name) && len(arns) > 0:
 	case len(arns) == 0, m.named(own, arns[0].shape.Pattern, k.template), m.keyed(k, own):
 		build(inRequest)
 	}

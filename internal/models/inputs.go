@@ -52,13 +52,19 @@ func (in Input) fetch(ctx context.Context, cache string) ([]byte, error) {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return nil, err
 		}
-		args := []string{"pip", "download", "--quiet", "--no-deps", "--dest", dir, in.Package + "==" + in.Version}
-		if in.Client == "npm" {
-			args = []string{"npm", "pack", "--silent", "--pack-destination", dir, in.Package + "@" + in.Version}
+		commands := [][]string{{"npm", "pack", "--silent", "--pack-destination", dir, in.Package + "@" + in.Version}}
+		if in.Client == "pip" {
+			// Python may be there without pip, but makes environments that have it.
+			venv := filepath.Join(cache, "venv")
+			commands = [][]string{
+				{"python3", "-m", "venv", venv},
+				{filepath.Join(venv, "bin", "pip"), "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--dest", dir, in.Package + "==" + in.Version},
+			}
 		}
-		out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput()
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, out)
+		for _, args := range commands {
+			if out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput(); err != nil {
+				return nil, fmt.Errorf("fetching %s %s: %s: %w\n%s", in.Package, in.Version, strings.Join(args, " "), err, out)
+			}
 		}
 		names, _ = filepath.Glob(filepath.Join(dir, "*"))
 	}

@@ -64,7 +64,7 @@ func TestPermissionsOfEveryRow(t *testing.T) {
 			if !ok {
 				t.Errorf("%s %s: %s", r.Source, r.Event, res.ARN)
 			}
-			for _, action := range apply.Actions(res.API, arn, res.Calls) {
+			for _, action := range slices.Concat(apply.Actions(res.API, arn, res.Calls), apply.LookUpActions(res.LookUp)) {
 				if !slices.Contains(res.Permissions, action) {
 					t.Errorf("%s %s: tagging %s calls %s, which its row doesn't name", r.Source, r.Event, res.ARN, action)
 				}
