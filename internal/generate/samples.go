@@ -297,7 +297,7 @@ func (m *maker) sampleShape(r *models.Ref, depth int, request bool) any {
 		telling := slices.ContainsFunc([]string{"arn", "id", "name", "identifier", "arns", "ids"}, func(end string) bool { return strings.HasSuffix(p, end) })
 		inner := m.svc.Shape(ref)
 		switch {
-		case p == "tags" || slices.Contains(sh.Required, name) && request || telling || inner.Type == "structure" && depth < 2:
+		case p == "tags" || request && m.holdsTags(p, inner) || slices.Contains(sh.Required, name) && request || telling || inner.Type == "structure" && depth < 2:
 			if v := m.sampleValue(name, ref, depth, request); v != nil {
 				out[logged(wire(name, ref))] = v
 			}
@@ -322,7 +322,7 @@ func (m *maker) sampleValue(name string, ref *models.Ref, depth int, request boo
 		if depth >= 3 {
 			return nil
 		}
-		if p == "tags" || p == "taglist" {
+		if m.holdsTags(p, sh) {
 			return m.sampleTags(sh)
 		}
 		if v := m.sampleValue(strings.TrimSuffix(name, "s"), sh.Member, depth+1, request); v != nil {
@@ -353,6 +353,18 @@ func (m *maker) sampleValue(name string, ref *models.Ref, depth int, request boo
 		return madeUpTime
 	}
 	return nil // a blob
+}
+
+// holdsTags reports whether a member holds tags: pairs, or a map.
+func (m *maker) holdsTags(plain string, sh *models.Shape) bool {
+	if !strings.HasSuffix(plain, "tags") && plain != "taglist" && plain != "tagslist" {
+		return false
+	}
+	if sh.Type != "list" {
+		return sh.Type == "map"
+	}
+	pair, _ := m.sampleTags(sh).([]any)[0].(map[string]any)
+	return len(pair) == 2
 }
 
 // sampleTags is the tags of a create request, as the shape of their list says.
