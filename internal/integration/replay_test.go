@@ -252,14 +252,32 @@ func TestKinds(t *testing.T) {
 		}
 		t.Logf("%s: %d calls, %d of them write", round.name, len(calls), len(writes))
 		for n, i := range replayed {
-			t.Run(round.name+" "+kinds[i].Type, func(t *testing.T) { check(t, kinds[i], all[i], rows[n], round.outcome) })
+			t.Run(round.name+" "+kinds[i].Type, func(t *testing.T) { check(t, kinds[i], all[i], rows[n], round.outcome, nil) })
 		}
+	}
+
+	// The cost center is that of the create request's own tags.
+	var in []byte
+	var asked []int
+	for i, k := range kinds {
+		if len(all[i].Tags) > 0 {
+			in, asked = append(in, event(t, k, all[i], nil)...), append(asked, i)
+		}
+	}
+	rows, code, stderr := replay(t, shared.url, in, "--wait", "0s", "--config", config(t, "cost-center: [{tag: [team]}]\n"))
+	if code != 0 || len(rows) != len(asked) {
+		t.Fatalf("with a cost center: the replay of %d events ended with %d and printed %d rows: %s", len(asked), code, len(rows), stderr)
+	}
+	for n, i := range asked {
+		t.Run("with a cost center "+kinds[i].Type, func(t *testing.T) {
+			check(t, kinds[i], all[i], rows[n], "tagged", map[string]string{"cost-center": all[i].Tags["team"]})
+		})
 	}
 }
 
 // check compares a row, and the resources as they are now, with what they
-// should be.
-func check(t *testing.T, k integration.Kind, made integration.Made, r row, outcome string) {
+// should be: more are tags beside the creator and those of the create call.
+func check(t *testing.T, k integration.Kind, made integration.Made, r row, outcome string, more map[string]string) {
 	t.Helper()
 	got := map[string]string{}
 	for _, res := range r.Resources {
@@ -270,6 +288,7 @@ func check(t *testing.T, k integration.Kind, made integration.Made, r row, outco
 	}
 	tags := map[string]string{"creator": integration.Creator}
 	maps.Copy(tags, made.Tags)
+	maps.Copy(tags, more)
 	if k.Type == "AWS::CloudFormation::Stack" { // tagging it would update it
 		outcome, tags = "skipped", map[string]string{}
 	}
