@@ -223,6 +223,9 @@ func nouns(verb, noun string) []string {
 	if rest, ok := strings.CutPrefix(noun, "Default"); ok && rest != "" {
 		all = append(all, rest)
 	}
+	if rest, ok := strings.CutSuffix(noun, "V2"); ok && rest != "" {
+		all = append(all, rest)
+	}
 	switch verb {
 	case "Associate":
 		all = append([]string{noun + "Association", w[len(w)-1] + "Association"}, all...)

@@ -178,6 +178,9 @@ func (r *row) weigh(from []string, arn bool) {
 	if m.tags == "" && !m.requestTag() && len(k.cfn) > 0 && !slices.ContainsFunc(k.cfn, (*models.Type).Taggable) {
 		r.doubts = append(r.doubts, "CloudFormation knows the type, without tags, and the call takes none")
 	}
+	if m.tags == "" && !m.requestTag() && m.tagTypes(k) {
+		r.doubts = append(r.doubts, "IAM's tagging action is for other types, and the call takes no tags")
+	}
 	if m.verb == "Restore" && m.tags == "" && !slices.ContainsFunc(from, func(f string) bool { return strings.Contains(f, "response.") }) {
 		r.doubts = append(r.doubts, "what is restored may be what was there before")
 	}
@@ -185,6 +188,24 @@ func (r *row) weigh(from []string, arn bool) {
 	if !makes(m.verb) && !slices.Contains(upsertVerbs, m.verb) && !slices.Contains(jobVerbs, m.verb) && !(sure && slices.Contains(openVerbs, m.verb)) {
 		r.doubts = append(r.doubts, "calls of the verb "+m.verb+" don't always create something")
 	}
+}
+
+// tagTypes reports whether IAM's TagResource lists the types that it is for, and
+// the kind isn't one of them.
+func (m *maker) tagTypes(k *kind) bool {
+	if m.iam == nil || k.iam == nil {
+		return false
+	}
+	a := m.iam.Actions["tagresource"]
+	if a == nil || len(a.ResourceTypes) == 0 {
+		return false
+	}
+	for _, t := range a.ResourceTypes {
+		if t.Name == k.iam.Name {
+			return false
+		}
+	}
+	return true
 }
 
 // off says why a row isn't used by default, "" if it is.

@@ -66,7 +66,7 @@ func refusesTwice(op *models.Operation) bool {
 		s := strings.ToLower(r.Shape)
 		// What is in use may be busy, rather than there already, to a Put.
 		busy := strings.Contains(s, "resourceinuse") && !strings.HasPrefix(op.Name, "Put")
-		return strings.Contains(s, "alreadyexist") || strings.Contains(s, "duplicate") || busy ||
+		return strings.Contains(s, "alreadyexist") || strings.Contains(s, "resourceexists") || strings.Contains(s, "duplicate") || busy ||
 			strings.HasPrefix(s, "entityalready") || s == "nameinuseexception"
 	})
 }
