@@ -6,6 +6,8 @@
 // their own services' APIs, so that a mistake in the program can't hide in its
 // own mirror.
 //
-// One more kind is one more entry of [Kinds]: how to create one, and what its
-// event has to say. The event's form is that of the project's samples.
+// One more kind is one more entry of toldKinds: how to create one, and what its
+// event has to say; with one of reads, where the service's tags are not read yet.
+// A kind that takes more than two calls, or more than one resource, has code in
+// [Kinds]. The event's form is that of the project's samples.
 package integration

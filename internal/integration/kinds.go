@@ -101,8 +101,9 @@ func made(arn, path string, value any) Made {
 	return Made{ARNs: []string{arn}, Values: map[string]any{path: value}}
 }
 
-// Kinds are all kinds, sorted by sample. moto 5.2 can't list the tags of SAML
-// providers, MFA devices and EKS node groups, so that these are left out.
+// Kinds are all kinds, those by hand first, each sorted by sample. moto 5.2
+// can't list the tags of SAML providers, MFA devices and EKS node groups, so
+// that these are left out.
 func Kinds() []Kind {
 	ec2 := func(kind, sample, cfn, path string, create func(a Account, name string) string) Kind {
 		return Kind{Type: cfn, Sample: "ec2/" + sample + ".json", Create: func(a Account, name string) Made {

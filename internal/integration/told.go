@@ -28,8 +28,6 @@ type told struct {
 	sets string
 	// first is a call before, in the form "call body".
 	first string
-	// unlisted is as in Kind.
-	unlisted bool
 }
 
 // The tags that a told kind is created with, in the forms that calls take, and
@@ -58,7 +56,7 @@ func (k told) kind() Kind {
 	for form := range tagForms {
 		tagged = tagged || strings.Contains(k.body, form)
 	}
-	return Kind{Type: k.cfn, Sample: "generated/" + k.event, Unlisted: k.unlisted, Create: func(a Account, name string) Made {
+	return Kind{Type: k.cfn, Sample: "generated/" + k.event, Create: func(a Account, name string) Made {
 		a.Helper()
 		values := map[string]string{"name": name, "region": Region, "account": emulator.Account}
 		if in := regions[source]; in != "" {
@@ -236,7 +234,6 @@ var reads = map[string][3]string{
 	"mq":                    {"mq GET /v1/tags/{arn}", "", "tags"},
 	"networkmanager":        {"networkmanager GET /tags/{arn}", "", "TagList"},
 	"organizations":         {"organizations AWSOrganizationsV20161128.ListTagsForResource", `{"ResourceId":"{id}"}`, "Tags"},
-	"osis":                  {"osis GET /2022-01-01/osis/listTagsForResource/?arn={arn}", "", "Tags"},
 	"pipes":                 {"pipes GET /tags/{arn}", "", "tags"},
 	"quicksight":            {"quicksight GET /resources/{arn}/tags", "", "Tags"},
 	"redshift":              {"redshift DescribeTags", "ResourceName={arn}", ""},
