@@ -18,6 +18,8 @@ type Result struct {
 	Samples  map[string]string
 	Rows     []*catalogue.Row
 	Coverage *Coverage
+	// Examples is how many examples of AWS's documentation agree with their rows.
+	Examples int
 	// Report is docs/coverage.md.
 	Report string
 }
@@ -53,6 +55,9 @@ func Generate(aws *models.AWS) (*Result, error) {
 		}
 	}
 	if r.Coverage, err = g.coverage(r.Rows); err != nil {
+		return nil, err
+	}
+	if r.Examples, err = g.proveExamples(catalogue.New(fsys), r.Rows); err != nil {
 		return nil, err
 	}
 	if r.Report, err = report(catalogue.New(fsys), r.Rows, r.Coverage); err != nil {

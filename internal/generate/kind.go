@@ -175,8 +175,12 @@ const parentLike = 10
 // else what follows is a kind of the type: CreateLocationS3 makes a location.
 func (m *maker) likeness(name string) int {
 	best := 0
-	for _, n := range m.nouns {
-		best = max(best, similarity(n, name))
+	for i, n := range m.nouns {
+		s := similarity(n, name)
+		if i > 0 && s > parentLike {
+			s-- // a later reading is less likely
+		}
+		best = max(best, s)
 	}
 	if best == parentLike && makes(m.verb) && !m.asksFor(name) && m.answersWith(name) {
 		return 75

@@ -165,6 +165,11 @@ func (a *AWS) readBotocore(wheel []byte) error {
 		if err == nil && files[folder+"endpoint-rule-set-1.json.gz"] != nil {
 			err = readJSON(files[folder+"endpoint-rule-set-1.json.gz"], &s.Rules)
 		}
+		if f := files[folder+"examples-1.json"]; err == nil && f != nil {
+			var file struct{ Examples map[string][]Example }
+			err = readJSON(f, &file)
+			s.Examples = file.Examples
+		}
 		if err == nil {
 			err = s.check()
 		}

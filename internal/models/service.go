@@ -15,6 +15,8 @@ type Service struct {
 	Operations map[string]*Operation
 	Shapes     map[string]*Shape
 	Rules      json.RawMessage `json:"-"` // endpoint-rule-set-1.json
+	// Examples are calls with what they answer, by operation: examples-1.json.
+	Examples map[string][]Example `json:"-"`
 	// Ended says that AWS has ended the service: only an older model has it.
 	Ended      bool        `json:"-"`
 	Partitions []Partition `json:"-"` // partitions.json, which the rules refer to
@@ -28,6 +30,9 @@ type Partition struct {
 	// Outputs are what the endpoint rules see of it: dnsSuffix, dualStackDnsSuffix, …
 	Outputs map[string]any
 }
+
+// Example is a call of AWS's documentation, with parameters as the SDKs name them.
+type Example struct{ Input, Output map[string]any }
 
 // Metadata is what a model says of the service as a whole.
 type Metadata struct {
