@@ -25,20 +25,21 @@ type generator struct {
 	taggingAPI []string // IAM actions
 	sources    map[string][]string
 	arrives    map[string]string
-	recorded   map[string]bool              // source and event
-	skipped    map[string]string            // services that make nothing, and why
-	cfnForms   map[string][]*models.Type    // by form of ARN
-	cfnGroups  map[string][]string          // CloudFormation's groups of a service of botocore
-	cfnIn      map[string][]*models.Type    // the types of a group, sorted
-	calls      map[string]calls             // by service
-	rows       map[string]map[string][]*row // by source and event
+	recorded   map[string]bool               // source and event
+	skipped    map[string]string             // services that make nothing, and why
+	cfnForms   map[string][]*models.Type     // by form of ARN
+	cfnGroups  map[string][]string           // CloudFormation's groups of a service of botocore
+	cfnIn      map[string][]*models.Type     // the types of a group, sorted
+	calls      map[string]calls              // by service
+	iamBy      map[string]*models.IAMService // by service of botocore
+	rows       map[string]map[string][]*row  // by source and event
 }
 
 func newGenerator(aws *models.AWS) (*generator, error) {
 	g := &generator{
 		aws: aws, sources: map[string][]string{}, arrives: map[string]string{}, recorded: map[string]bool{}, skipped: map[string]string{},
 		cfnForms: map[string][]*models.Type{}, cfnGroups: map[string][]string{}, cfnIn: map[string][]*models.Type{},
-		calls: map[string]calls{}, rows: map[string]map[string][]*row{},
+		calls: map[string]calls{}, iamBy: map[string]*models.IAMService{}, rows: map[string]map[string][]*row{},
 	}
 	for line := range strings.SplitSeq(taggingAPIFile, "\n") {
 		if line = strings.TrimSpace(line); line != "" && line[0] != '#' && line[0] != '-' {

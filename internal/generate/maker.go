@@ -89,6 +89,15 @@ func (m *maker) requestTag() bool { return m.action != nil && m.action.HasKey("a
 // iamOf finds the service of the IAM reference whose actions are the model's
 // operations: the one with the most of them, its signing name first of equals.
 func (g *generator) iamOf(s *models.Service) *models.IAMService {
+	found, known := g.iamBy[s.Name]
+	if !known {
+		found = g.findIAM(s)
+		g.iamBy[s.Name] = found
+	}
+	return found
+}
+
+func (g *generator) findIAM(s *models.Service) *models.IAMService {
 	var best *models.IAMService
 	score := 0
 	prefixes := make([]string, 0, len(g.aws.IAM))
