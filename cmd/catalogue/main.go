@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"autotagger/internal/generate"
 	"autotagger/internal/models"
@@ -30,6 +31,7 @@ func main() {
 
 func run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("catalogue", flag.ContinueOnError)
+	removals := flags.Bool("removals", false, "write even if rows are removed")
 	cache := flags.String("cache", "build/inputs", "the folder that the inputs are fetched into")
 	root := flags.String("root", ".", "the folder that holds internal/catalogue/data")
 	if err := flags.Parse(args); err != nil {
@@ -46,6 +48,9 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	data := filepath.Join(*root, "internal/catalogue/data")
 	switch verb := flags.Arg(0); verb {
 	case "write":
+		if err := refuseRemovals(data, made.Data); err != nil && !*removals {
+			return err
+		}
 		return errors.Join(write(data, made.Data), write(filepath.Join(*root, "events/generated"), made.Samples),
 			os.WriteFile(filepath.Join(*root, "docs/coverage.md"), []byte(made.Report), 0o644))
 	case "check":
@@ -58,6 +63,42 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	default:
 		return fmt.Errorf("%q is not one of write, check, diff, coverage", verb)
 	}
+}
+
+// refuseRemovals names the rows that writing would remove: a service that the
+// models have lost, say, or a call that isn't recognised any more.
+func refuseRemovals(folder string, made map[string]string) error {
+	changes, err := changes(folder, made)
+	if err != nil {
+		return err
+	}
+	var removed []string
+	for _, c := range changes {
+		if c.New == "" {
+			removed = append(removed, c.Row)
+		}
+	}
+	if len(removed) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d rows would be removed: %s\nlook at them with: catalogue diff. If they are to go: catalogue -removals write", len(removed), strings.Join(removed, ", "))
+}
+
+// changes compares the data files in a folder with those made.
+func changes(folder string, made map[string]string) ([]generate.Change, error) {
+	old := map[string]string{}
+	names, err := filepath.Glob(filepath.Join(folder, "*.txt"))
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		old[filepath.Base(name)] = string(text)
+	}
+	return generate.Changes(old, made), nil
 }
 
 // write makes a folder hold the files and no other.
@@ -115,19 +156,10 @@ func check(root string, made *generate.Result) error {
 
 // diff lists the rows that writing would add, remove or change.
 func diff(w io.Writer, folder string, made map[string]string) error {
-	old := map[string]string{}
-	names, err := filepath.Glob(filepath.Join(folder, "*.txt"))
+	changes, err := changes(folder, made)
 	if err != nil {
 		return err
 	}
-	for _, name := range names {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			return err
-		}
-		old[filepath.Base(name)] = string(text)
-	}
-	changes := generate.Changes(old, made)
 	for _, c := range changes {
 		switch {
 		case c.Old == "":

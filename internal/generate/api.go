@@ -43,6 +43,9 @@ func Generate(aws *models.AWS) (*Result, error) {
 	if r.Rows, err = catalogue.New(fsys).All(); err != nil {
 		return nil, err
 	}
+	if err := g.checkFacts(r.Rows); err != nil {
+		return nil, err
+	}
 	r.Samples = map[string]string{}
 	for source, rows := range bySource(r.Rows) {
 		events, golden, err := g.samples(source, rows)
