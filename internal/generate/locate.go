@@ -98,6 +98,9 @@ func foldsNames(service string) bool { return service == "sagemaker" }
 // the call makes.
 var foreign = regexp.MustCompile(`^(source|src|parent|original|origin|previous|target|destination|base|master|role|kms|owner|creat(or|edby)|associated|linked|global|external)`)
 
+// about are the names of structures around what is said of a thing.
+var about = regexp.MustCompile(`(metadata|properties|details?|summary|description|info|data|status|result)$`)
+
 // many reports whether the call makes several at once.
 func (m *maker) many() bool {
 	return m.verb == "BatchCreate" || m.verb == "Run" && strings.HasSuffix(m.noun, "s") || m.svc.Metadata.Protocol == "ec2" ||
@@ -151,7 +154,7 @@ func (m *maker) arnPlaces(k *kind) []member {
 				best = max(best, similarity(parent, n))
 			}
 			switch {
-			case best >= 50 || p.sole && !p.list:
+			case best >= 50 || p.sole && !p.list || about.MatchString(parent):
 			case foreign.MatchString(parent):
 				s -= 100
 			default:
@@ -159,7 +162,7 @@ func (m *maker) arnPlaces(k *kind) []member {
 			}
 		}
 		s -= 5 * len(p.parents)
-		if s > 0 {
+		if s >= 25 {
 			found = append(found, scored{p, s})
 		}
 	}
