@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -212,6 +213,10 @@ func environment(s Settings) *awscdk.Environment {
 // arrive in one region of the partition only.
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-concepts.html#cloudtrail-concepts-global-service-events
 func warnOfRegion(stack awscdk.Stack, region string) {
+	if strings.HasPrefix(region, "us-") && region != "us-west-2" && !strings.HasPrefix(region, "us-gov-") {
+		awscdk.Annotations_Of(stack).AddInfoV2(jsii.String("autotagger:us-west-2"),
+			jsii.String("Global Accelerator, Network Manager and some others deliver their events to us-west-2 only: deploy there as well if you use them."))
+	}
 	var text string
 	switch region {
 	case "us-east-1", "us-gov-west-1":

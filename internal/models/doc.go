@@ -9,6 +9,6 @@
 //     (Apache-2.0): names, ARN templates, whether a type takes tags.
 //
 // Their versions and hashes are in inputs.lock. They are fetched by pip and npm
-// into a folder that isn't committed, so that neither the tests nor the build
-// need them: only `make catalogue` does.
+// into a folder that isn't committed. The build and the tests don't need them:
+// `make catalogue` does, and the check that what is committed is what it gives.
 package models
