@@ -3,7 +3,6 @@ package catalogue
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 )
@@ -238,7 +237,7 @@ func parseCall(text string) (Call, error) {
 	words := strings.Fields(request)
 	c := Call{Op: words[0]}
 	words = words[1:]
-	if len(words) > 1 && slices.Contains([]string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch}, words[0]) {
+	if len(words) > 1 && slices.Contains([]string{"GET", "POST", "PUT", "PATCH"}, words[0]) {
 		c.Method, c.Path, words = words[0], words[1], words[2:]
 		if c.Path[0] != '/' {
 			return c, fmt.Errorf("the path %q begins with no slash", c.Path)

@@ -130,7 +130,7 @@ func (c *Catalogue) load(eventSource string) *source {
 	if err != nil {
 		return &source{}
 	}
-	rows, err := parse(file+".txt", string(data))
+	rows, err := Parse(file+".txt", string(data))
 	s := &source{rows: map[string]*Row{}, err: err}
 	for _, r := range rows {
 		if r.Source != eventSource {

@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// parse reads a data file. The error joins every fault, each with its line.
-func parse(name, text string) ([]*Row, error) {
+// Parse reads a data file; name is what faults call it. The error joins every
+// fault, each with its line.
+func Parse(name, text string) ([]*Row, error) {
 	p := parser{name: name}
 	for line := range strings.SplitSeq(text, "\n") {
 		p.line++
