@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"encoding/xml"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -28,9 +29,14 @@ func LookUpActions(name string) []string {
 	return nil
 }
 
-// historyWindow is how far the time of an alarm's history may be from that of
-// the event that made the alarm.
-const historyWindow = 2 * time.Minute
+// historyWindow is how far the time of an alarm's history may be from that of the
+// event that made the alarm. Someone else's change within it would be named
+// after the alarm's creator at worst, were it as far off as this.
+const historyWindow = 15 * time.Second
+
+// errHistoryLags is the answer of a history that has nothing yet about a change
+// which was made.
+var errHistoryLags = &coded{code: "HistoryLags", message: "the alarm's history doesn't have the change yet", status: http.StatusServiceUnavailable}
 
 // alarmCreated looks in an alarm's history for its creation at a time. The data
 // of each change of an alarm's configuration says of which type it was.
@@ -66,6 +72,9 @@ func (a *Applier) alarmCreated(ctx context.Context, t target, at time.Time) (boo
 			return true, nil
 		}
 	}
+	if len(answer.Items) == 0 && a.o.Now().Sub(at) < freshFor {
+		return false, errHistoryLags
+	}
 	return false, nil
 }
 
@@ -86,8 +95,6 @@ func (a *Applier) ask(ctx context.Context, items []*item, reqs []Request) {
 		switch {
 		case err != nil:
 			it.fail(err)
-		case !created && a.o.Now().Sub(first.EventTime) < freshFor:
-			it.finish(Result{Outcome: Retry, Why: WhyExisted}) // the history may lag
 		case !created:
 			it.finish(Result{Outcome: Skipped, Why: WhyExisted})
 		}

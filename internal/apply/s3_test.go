@@ -312,7 +312,7 @@ func TestAlarmHistory(t *testing.T) {
 		"created":            {item("Create"), time.Hour, apply.Tagged, ""},
 		"created, changed":   {item("Update") + item("Create"), time.Hour, apply.Tagged, ""},
 		"changed":            {item("Update"), time.Hour, apply.Skipped, apply.WhyExisted},
-		"nothing yet":        {"", time.Minute, apply.Retry, apply.WhyExisted},
+		"nothing yet":        {"", time.Minute, apply.Retry, "HistoryLags"},
 		"nothing, and later": {"", time.Hour, apply.Skipped, apply.WhyExisted},
 	} {
 		e := script(t, func(a asked) answer {

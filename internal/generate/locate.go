@@ -18,6 +18,7 @@ type member struct {
 	required bool
 	list     bool // of many
 	shape    *models.Shape
+	folded   bool // the service keeps it in lower case, whatever the request has
 	sole     bool // every structure on the way is the only one at its member
 }
 
@@ -39,6 +40,7 @@ func (m *maker) members(root string, r *models.Ref) []member {
 			next := member{
 				path: at.path + "." + logged(wire(name, ref)), name: plain(name), parents: at.parents,
 				required: slices.Contains(sh.Required, name), list: at.list, shape: inner, sole: at.sole,
+				folded: lowered.MatchString(ref.Documentation + inner.Documentation),
 			}
 			if ref.Location == "header" || ref.Location == "statusCode" {
 				continue
@@ -97,6 +99,9 @@ func foldsNames(service string) bool { return service == "sagemaker" }
 // foreign are words in the names of members that hold something other than what
 // the call makes.
 var foreign = regexp.MustCompile(`^(source|src|parent|original|origin|previous|target|destination|base|master|role|kms|owner|creat(or|edby)|associated|linked|global|external)`)
+
+// lowered is how documentation says that a name is kept in lower case.
+var lowered = regexp.MustCompile(`(?i)lower-?case string|in lower-?case|folded to lower|converted to lower|to lowercase`)
 
 // about are the names of structures around what is said of a thing.
 var about = regexp.MustCompile(`(metadata|properties|details?|summary|description|info|data|status|result)$`)
@@ -290,8 +295,11 @@ func (m *maker) part(k *kind, v string, last bool, places []member) string {
 			if slices.ContainsFunc(p.parents, func(s string) bool { return foreign.MatchString(s) }) {
 				continue
 			}
-			if !last && p.name == base && base != plain(v) {
+			switch {
+			case !last && p.name == base && base != plain(v):
 				return "last(" + p.path + ")"
+			case p.folded && strings.HasPrefix(p.path, "request."):
+				return "lower(" + p.path + ")"
 			}
 			return p.path
 		}

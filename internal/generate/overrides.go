@@ -105,7 +105,7 @@ func (o *override) one(s *stanza, rows map[string]*stanza) error {
 		delete(rows, event)
 	case "locate", "template", "switch":
 		before := generated.String()
-		changed := &stanza{comments: append(slices.Clone(s.comments), generated.comments...), fields: slices.Clone(generated.fields)}
+		changed := &stanza{comments: append(slices.Clone(s.comments), generated.comments...), fields: slices.Clone(generated.fields), class: generated.class}
 		keys := map[string]bool{}
 		for _, f := range given {
 			if !slices.Contains(overrideFields[kind], f.key) {
@@ -121,10 +121,11 @@ func (o *override) one(s *stanza, rows map[string]*stanza) error {
 			}
 			changed.replace(f.key, values, behind[f.key])
 		}
-		if kind == "locate" && !keys["off"] || kind == "template" {
-			// What was weak for want of it is settled.
-			if strings.HasPrefix(changed.get("off"), "weak:") {
-				changed.replace("off", nil, "event")
+		if (keys["from"] || keys["arn"] || keys["type"]) && strings.HasPrefix(changed.get("off"), "weak:") {
+			// What was weak for want of it is settled; what it is else remains.
+			changed.replace("off", nil, "event")
+			if changed.class != "" {
+				changed.replace("off", []string{changed.class}, "event")
 			}
 		}
 		after := &stanza{fields: changed.fields}

@@ -63,6 +63,7 @@ func (g *generator) rowOf(m *maker) *row {
 	from, arn := m.locators(k)
 	r.weigh(from, arn)
 	s.add("off", r.off())
+	s.class = r.class()
 	s.add("type", k.name(m.prefix()))
 	if s.get("type") == "" {
 		s.add("type", m.prefix()+":"+strings.ToLower(m.noun))
@@ -210,9 +211,15 @@ func (m *maker) tagTypes(k *kind) bool {
 
 // off says why a row isn't used by default, "" if it is.
 func (r *row) off() string {
-	switch {
-	case len(r.doubts) > 0:
+	if len(r.doubts) > 0 {
 		return "weak: " + strings.Join(r.doubts, "; ")
+	}
+	return r.class()
+}
+
+// class is why a row is off even if it is certain, by the call's verb.
+func (r *row) class() string {
+	switch {
 	case slices.Contains(jobVerbs, r.m.verb):
 		return "job: it ends by itself"
 	case slices.Contains(upsertVerbs, r.m.verb) && !refusesTwice(r.m.op):

@@ -11,6 +11,8 @@ type stanza struct {
 	comments []string
 	fields   []field
 	line     int // where it begins in its file
+	// class is why the row is off once its doubts are settled, "" if it isn't.
+	class string
 }
 
 type field struct{ key, value string }

@@ -106,7 +106,7 @@ func merge(all []*row) *stanza {
 			have.replace("from", from, "arn")
 		}
 	}
-	merged := &stanza{fields: head}
+	merged := &stanza{fields: head, class: all[0].stanza.class}
 	for _, b := range blocks {
 		merged.fields = append(merged.fields, b.fields...)
 	}

@@ -274,7 +274,7 @@ func (r record) arns(t catalogue.Template, l catalogue.Locator, region string) (
 	}
 	for row := range rows {
 		at := func(i int) string { return columns[i][min(row, len(columns[i])-1)] }
-		arn, ok := direct(l, at)
+		arn, ok := r.direct(l, at)
 		if ok && !t.Fits(arn) {
 			return nil, false
 		}
@@ -303,10 +303,18 @@ func (r record) arns(t catalogue.Template, l catalogue.Locator, region string) (
 	return arns, true
 }
 
-// direct returns the ARN that a locator's id is, where it is one.
-func direct(l catalogue.Locator, at func(int) string) (string, bool) {
+// direct returns the ARN that a locator's id is, where it is one: of the answer,
+// unless the request has it, since what it names was there before; of the request
+// only for what the caller named so in the own account.
+func (r record) direct(l catalogue.Locator, at func(int) string) (string, bool) {
 	for i, a := range l {
 		v := at(i)
+		if a.Path.Root == "request" && !strings.Contains(v, ":"+r.Account+":") {
+			continue
+		}
+		if a.Path.Root == "response" && strings.HasPrefix(v, "arn:") && r.asked(v) {
+			return "", true
+		}
 		if strings.HasPrefix(v, "aws:") || strings.HasPrefix(v, "aws-") && strings.Count(v, ":") >= 4 {
 			v = "arn:" + v // as Rekognition's are logged
 		}
@@ -315,6 +323,16 @@ func direct(l catalogue.Locator, at func(int) string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// asked reports whether a text is one of the request's values, at any depth.
+func (r record) asked(text string) bool {
+	for _, t := range r.texts(r.Request) {
+		if t == text {
+			return true
+		}
+	}
+	return false
 }
 
 // identifier makes a value ready for its place in a template; "" if it can't
@@ -389,25 +407,24 @@ func textAt(v cloudtrail.Value, place []string) string {
 }
 
 // wrapped returns a path's first member where it isn't where the path begins:
-// inside an object around all of the parameters, or left out so that its own
+// inside an object around all of the parameters, or with an object left out so that its own
 // members stand in its place, as RDS does for some calls and not for others.
 func (r record) wrapped(v cloudtrail.Value, p catalogue.Path) cloudtrail.Value {
 	if member := r.unwrap(v).Key(p.Steps[0].Name); member.Exists() || p.Root == "request" {
 		return member
 	}
-	if len(p.Steps) > 1 && !p.Steps[0].List && v.Key(p.Steps[1].Name).Exists() {
+	// A bare id or name may be anything's: only what is called after the thing may
+	// stand elsewhere.
+	if len(p.Steps) > 1 && !p.Steps[0].List && len(p.Steps[1].Name) > len("name") && v.Key(p.Steps[1].Name).Exists() {
 		return v
 	}
-	var sole cloudtrail.Value
-	members := 0
-	v.Each(func(_ string, val cloudtrail.Value) {
-		sole = val
-		members++
+	var found cloudtrail.Value
+	v.Each(func(key string, val cloudtrail.Value) {
+		if n := len(r.op) - len(key); n > 0 && strings.EqualFold(r.op[n:], key) && val.IsObject() {
+			found = val.Key(p.Steps[0].Name) // below what the call is named for: CreateDBProxy's dBProxy
+		}
 	})
-	if members == 1 && sole.IsObject() {
-		return sole.Key(p.Steps[0].Name)
-	}
-	return cloudtrail.Value{}
+	return found
 }
 
 // unwrap steps into the object that some services put around the parameters:
