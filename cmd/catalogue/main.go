@@ -31,7 +31,7 @@ func main() {
 
 func run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("catalogue", flag.ContinueOnError)
-	removals := flags.Bool("removals", false, "write even if rows are removed")
+	removals := flags.Bool("removals", false, "write even if rows are removed or turned off")
 	cache := flags.String("cache", "build/inputs", "the folder that the inputs are fetched into")
 	root := flags.String("root", ".", "the folder that holds internal/catalogue/data")
 	if err := flags.Parse(args); err != nil {
@@ -65,7 +65,12 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	}
 }
 
-// refuseRemovals names the rows that writing would remove: a service that the
+// on reports whether a row's text is of one that is used.
+func on(row string) bool {
+	return !strings.Contains(row, "\noff: ") && !strings.Contains(row, "\nuntaggable: ")
+}
+
+// refuseRemovals names the rows that writing would remove or turn off: a service that the
 // models have lost, say, or a call that isn't recognised any more.
 func refuseRemovals(folder string, made map[string]string) error {
 	changes, err := changes(folder, made)
@@ -74,14 +79,14 @@ func refuseRemovals(folder string, made map[string]string) error {
 	}
 	var removed []string
 	for _, c := range changes {
-		if c.New == "" {
+		if c.New == "" || on(c.Old) && !on(c.New) {
 			removed = append(removed, c.Row)
 		}
 	}
 	if len(removed) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%d rows would be removed: %s\nlook at them with: catalogue diff. If they are to go: catalogue -removals write", len(removed), strings.Join(removed, ", "))
+	return fmt.Errorf("%d rows would be removed or turned off: %s\nlook at them with: catalogue diff. If they are to go: catalogue -removals write", len(removed), strings.Join(removed, ", "))
 }
 
 // changes compares the data files in a folder with those made.
@@ -176,10 +181,10 @@ func diff(w io.Writer, folder string, made map[string]string) error {
 
 // coverage prints the recall and what is missed.
 func coverage(w io.Writer, c *generate.Coverage) error {
-	fmt.Fprintf(w, "CloudFormation types that take tags: %d, of which %d are retired; covered: %d, %.1f %%; with %d that only upserts make, marked and off: %.1f %%\n",
+	fmt.Fprintf(w, "CloudFormation types that take tags: %d, of which %d are retired; covered: %d, %.1f %%; with %d known, marked and off: %.1f %%\n",
 		c.Taggable, c.Retired, c.Covered, c.Recall(), len(c.Upserts), c.Known())
 	for _, name := range slices.Sorted(maps.Keys(c.Upserts)) {
-		fmt.Fprintf(w, "upsert   %s: %s\n", name, c.Upserts[name])
+		fmt.Fprintf(w, "off      %s: %s\n", name, c.Upserts[name])
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Missed)) {
 		fmt.Fprintf(w, "missed   %s: %s\n", name, c.Missed[name])

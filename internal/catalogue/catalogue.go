@@ -24,7 +24,7 @@ type Row struct {
 	// then empty.
 	Untaggable string
 	// Off is why the row isn't used unless the configuration turns it on; it
-	// begins with its class: job, upsert or weak.
+	// begins with its class: job, upsert, grant or weak.
 	Off string
 	// Arrives is the only region in which events of a global service arrive; ""
 	// where each region has its own.

@@ -114,13 +114,13 @@ func noisy() []string {
 		"appstream",         // CreateStreamingURL for each session
 		"autoscaling",       // CreateOrUpdateTags
 		"bedrock-agentcore", // CreateEvent for each turn of a conversation
-		"chime",             // CreateAttendee, CreateMeeting
+		"chime",             // CreateAttendee for each who joins
 		"cloudfront",        // CreateInvalidation with each deployment of a site
 		"datazone",          // CreateAsset, CreateFormType: imports of whole catalogues
 		"ec2",               // CreateTags, our own included; CreateRoute, CreateNetworkAclEntry
 		"gamelift",          // CreateGameSession, CreatePlayerSession
 		"glue",              // CreatePartition, BatchCreatePartition
-		"iam",               // CreatePolicyVersion, CreateAccessKey, CreateServiceLinkedRole
+		"iam",               // CreatePolicyVersion, CreateAccessKey, CreateLoginProfile
 		"iot",               // CreateThing, CreateKeysAndCertificate for each device
 		"ivs",               // CreateParticipantToken
 		"ivschat",           // CreateChatToken

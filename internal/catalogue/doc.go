@@ -63,8 +63,9 @@
 //     CreateFunction20150331.
 //   - off: why the row isn't used unless the configuration turns it on. It begins
 //     with its class: job (what it starts ends by itself), upsert (what it
-//     answers with may have been there before) or weak (what it makes isn't
-//     certain enough).
+//     answers with may have been there before) or grant (tagging it takes
+//     permission to change more than tags) or weak (what it makes isn't certain
+//     enough).
 //   - untaggable: why what the call makes can't be tagged. The row then has no
 //     resources and the event is skipped as not-taggable.
 //   - evidence: what the row stands on.

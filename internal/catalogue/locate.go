@@ -187,7 +187,11 @@ func (t Template) Fits(arn string) bool {
 	if len(want) != 6 || len(got) != 6 || got[0] != "arn" || !isPartition(got[1]) {
 		return false
 	}
-	if want[2] != got[2] || !fitsLabel(want[3], got[3], isRegion) || !fitsLabel(want[4], got[4], isAccount) {
+	if want[2] != got[2] || !fitsLabel(want[3], got[3], isRegion) {
+		return false
+	}
+	// GameLift leaves its account out of ARNs at times, whatever IAM says of them.
+	if nameless := got[2] == "gamelift" && got[4] == ""; !nameless && !fitsLabel(want[4], got[4], isAccount) {
 		return false
 	}
 	return fits(want[5], got[5])

@@ -19,7 +19,8 @@ type Coverage struct {
 	Retired  int // of those, types that no live service creates
 	Covered  int // types that a row which is on creates
 	// Upserts are the types that only calls make which may also change what
-	// exists: marked in the catalogue, and off where nothing tells the two apart.
+	// exists, or whose tagging takes more than permission to tag: marked in the
+	// catalogue, and off.
 	Upserts map[string]string
 	// Missed and RetiredTypes are the others by name, with the reason.
 	Missed, RetiredTypes map[string]string
@@ -46,7 +47,7 @@ func (g *generator) coverage(rows []*catalogue.Row) (*Coverage, error) {
 	on, upsert := map[string]bool{}, map[string]string{}
 	for _, r := range rows {
 		for _, res := range r.Resources {
-			if strings.HasPrefix(r.Off, "upsert:") && len(res.From) > 0 && res.ARN != "" {
+			if (strings.HasPrefix(r.Off, "upsert:") || strings.HasPrefix(r.Off, "grant:")) && len(res.From) > 0 && res.ARN != "" {
 				for _, t := range append([]string{res.Type}, res.Also...) {
 					upsert[t] = r.Event
 				}

@@ -91,8 +91,8 @@ records, and nothing is written for them.
 
 `, "`make catalogue`", all.on, len(services), sources, all.off, all.not, all.ended)
 
-	fmt.Fprintf(&b, "## CloudFormation's types\n\nOf %d resource types that take tags, %d are made by no live service or by no call.\n%d of the others are covered: %.1f %%. %d more are made only by calls that may also change\nwhat exists; they are known, marked and off: with them it is %.1f %%.\n\n", cov.Taggable, cov.Retired, cov.Covered, cov.Recall(), len(cov.Upserts), cov.Known())
-	b.WriteString("| made by an upsert | call |\n|---|---|\n")
+	fmt.Fprintf(&b, "## CloudFormation's types\n\nOf %d resource types that take tags, %d are made by no live service or by no call.\n%d of the others are covered: %.1f %%. %d more are made only by calls that may also change\nwhat exists, or tagging them takes more than permission to tag; they are known, marked and off:\nwith them it is %.1f %%.\n\n", cov.Taggable, cov.Retired, cov.Covered, cov.Recall(), len(cov.Upserts), cov.Known())
+	b.WriteString("| known and off | call |\n|---|---|\n")
 	for _, name := range slices.Sorted(maps.Keys(cov.Upserts)) {
 		fmt.Fprintf(&b, "| %s | %s |\n", name, cov.Upserts[name])
 	}

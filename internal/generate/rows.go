@@ -62,7 +62,7 @@ func (g *generator) rowOf(m *maker) *row {
 	}
 	from, arn := m.locators(k)
 	r.weigh(from, arn)
-	s.add("off", r.off())
+	s.add("off", r.off(from))
 	s.class = r.class()
 	s.add("type", k.name(m.prefix()))
 	if s.get("type") == "" {
@@ -210,7 +210,10 @@ func (m *maker) tagTypes(k *kind) bool {
 }
 
 // off says why a row isn't used by default, "" if it is.
-func (r *row) off() string {
+func (r *row) off(from []string) string {
+	if r.m.svc.Ended && len(from) > 0 && r.kind.template != "" {
+		return "" // read, never written to
+	}
 	if len(r.doubts) > 0 {
 		return "weak: " + strings.Join(r.doubts, "; ")
 	}
