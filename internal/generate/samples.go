@@ -37,19 +37,21 @@ func (g *generator) samples(source string, rows []*catalogue.Row) (events, golde
 			if len(r.Resources[i].From) == 0 || r.Resources[i].ARN == "" || siblings(r, i) {
 				continue
 			}
-			n++
-			s, err := g.sampleOf(r, i, n)
-			if err != nil {
-				return "", "", fmt.Errorf("making a sample of %s %s: %w", source, r.Event, err)
+			for k := range r.Resources[i].From {
+				n++
+				s, err := g.sampleOf(r, i, k, n)
+				if err != nil {
+					return "", "", fmt.Errorf("making a sample of %s %s: %w", source, r.Event, err)
+				}
+				line := &bytes.Buffer{}
+				enc := json.NewEncoder(line)
+				enc.SetEscapeHTML(false)
+				if err := enc.Encode(s.record); err != nil {
+					return "", "", err
+				}
+				e.WriteString(line.String())
+				fmt.Fprintf(&w, "%s\t%s\n", r.Event, strings.Join(s.expected, "\t"))
 			}
-			line := &bytes.Buffer{}
-			enc := json.NewEncoder(line)
-			enc.SetEscapeHTML(false)
-			if err := enc.Encode(s.record); err != nil {
-				return "", "", err
-			}
-			e.WriteString(line.String())
-			fmt.Fprintf(&w, "%s\t%s\n", r.Event, strings.Join(s.expected, "\t"))
 		}
 	}
 	return e.String(), w.String(), nil
@@ -86,7 +88,9 @@ func (g *generator) makerOf(r *catalogue.Row, i int) *maker {
 	return nil
 }
 
-func (g *generator) sampleOf(r *catalogue.Row, i, n int) (sample, error) {
+// sampleOf makes the n-th sample: of a row's resource, named where its k-th locator
+// looks and nowhere before.
+func (g *generator) sampleOf(r *catalogue.Row, i, k, n int) (sample, error) {
 	root := map[string]any{}
 	region := madeUpRegion
 	if r.Arrives != "" {
@@ -101,14 +105,21 @@ func (g *generator) sampleOf(r *catalogue.Row, i, n int) (sample, error) {
 		if j != i && !(siblings(r, j) && i == 0) {
 			continue
 		}
-		arn, err := identify(root, r, j, region)
+		at := 0
+		if j == i {
+			at = k
+		}
+		arn, err := identify(root, r, j, at, region)
 		if err != nil {
 			return s, err
 		}
 		s.expected = append(s.expected, r.Resources[j].Type, arn)
 	}
 	name := r.Event
-	if r.Dated {
+	switch {
+	case r.Dated && r.Source == "cloudfront.amazonaws.com":
+		name += "2020_05_31"
+	case r.Dated:
 		name += "20150331"
 	}
 	id := fmt.Sprintf("%08x-0000-4000-8000-%012x", n, len(r.Source)*1000+n)
@@ -139,9 +150,9 @@ func (g *generator) sampleOf(r *catalogue.Row, i, n int) (sample, error) {
 	return s, nil
 }
 
-// identify puts a resource's identity where its first locator looks, and returns
-// its ARN.
-func identify(root map[string]any, r *catalogue.Row, i int, region string) (string, error) {
+// identify puts a resource's identity where its k-th locator looks, takes it away
+// where those before look, and returns its ARN.
+func identify(root map[string]any, r *catalogue.Row, i, k int, region string) (string, error) {
 	res := &r.Resources[i]
 	for _, c := range res.When {
 		if c.Not {
@@ -179,7 +190,7 @@ func identify(root map[string]any, r *catalogue.Row, i int, region string) (stri
 		case "account":
 			values[v] = madeUpAccount
 		case "id":
-			values[v] = fmt.Sprintf("sample-%d-0a1b2c3d", i+1)
+			values[v] = fmt.Sprintf("Sample-%d-0a1b2c3d", i+1)
 		case "path":
 			values[v] = "/"
 		default:
@@ -189,8 +200,20 @@ func identify(root map[string]any, r *catalogue.Row, i int, region string) (stri
 			}
 		}
 	}
+	l := res.From[k]
+	for _, a := range l {
+		if a.Func == "lower" {
+			values[a.Var] = strings.ToLower(values[a.Var])
+		}
+	}
 	arn, _ := res.ARN.Expand(func(name string) string { return values[name] })
-	l := res.From[0]
+	for _, before := range res.From[:k] {
+		for _, a := range before {
+			if !slices.ContainsFunc(l, func(b catalogue.Assignment) bool { return b.Path.String() == a.Path.String() }) {
+				take(root, a.Path)
+			}
+		}
+	}
 	assigned := 0
 	for _, v := range res.ARN.Vars() {
 		if slices.ContainsFunc(l, func(a catalogue.Assignment) bool { return a.Var == v }) {
@@ -200,6 +223,9 @@ func identify(root map[string]any, r *catalogue.Row, i int, region string) (stri
 	names := len(res.ARN.Vars()) - strings.Count(string(res.ARN), "{partition}") - strings.Count(string(res.ARN), "{region}") - strings.Count(string(res.ARN), "{account}")
 	for _, a := range l {
 		value := values[a.Var]
+		if a.Func == "lower" {
+			value = strings.ToUpper(value)
+		}
 		last := strings.ToLower(a.Path.Steps[len(a.Path.Steps)-1].Name)
 		if a.Var == "id" && a.Func == "" && (strings.HasSuffix(last, "arn") || strings.HasSuffix(last, "arns") || assigned < names) {
 			value = arn
@@ -243,6 +269,28 @@ func put(root map[string]any, source string, p catalogue.Path, value any) {
 				at[key] = inner
 			}
 			at = inner
+		}
+	}
+}
+
+// take takes what stands at a path away.
+func take(root map[string]any, p catalogue.Path) {
+	at, _ := root[p.Root].(map[string]any)
+	for i, step := range p.Steps {
+		for k, v := range at {
+			if !strings.EqualFold(k, step.Name) {
+				continue
+			}
+			if i == len(p.Steps)-1 || step.List && element(v) == nil {
+				delete(at, k)
+				return
+			}
+			if inner := element(v); inner != nil {
+				at = inner
+			} else {
+				at, _ = v.(map[string]any)
+			}
+			break
 		}
 	}
 }

@@ -216,7 +216,7 @@ var toldKinds = []told{
 		arn:  "{.Arn}", sets: "responseElements.arn={arn}"},
 	{cfn: "AWS::Redshift::Cluster", event: "redshift CreateCluster", call: "redshift CreateCluster",
 		body: "ClusterIdentifier={name}&NodeType=ra3.xlplus&ClusterType=single-node&MasterUsername=u&MasterUserPassword=Password1&Tags.Tag.1.Key=team&Tags.Tag.1.Value=sample",
-		arn:  "arn:aws:redshift:{region}:{account}:cluster:{name}", sets: "requestParameters.clusterIdentifier={name}"},
+		arn:  "arn:aws:redshift:{region}:{account}:cluster:{name}", sets: "responseElements.clusterIdentifier={name}"},
 	{cfn: "AWS::Redshift::ClusterParameterGroup", event: "redshift CreateClusterParameterGroup", call: "redshift CreateClusterParameterGroup",
 		body: "ParameterGroupName={name}&ParameterGroupFamily=redshift-1.0&Description=d&Tags.Tag.1.Key=team&Tags.Tag.1.Value=sample",
 		arn:  "arn:aws:redshift:{region}:{account}:parametergroup:{name}", sets: "requestParameters.parameterGroupName={name} responseElements.parameterGroupName={name}"},

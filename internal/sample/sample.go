@@ -24,6 +24,8 @@ import (
 	"io/fs"
 	"strconv"
 	"strings"
+
+	"autotagger/internal/catalogue"
 	"time"
 )
 
@@ -68,7 +70,7 @@ func (e *Event) pick(data []byte, call string) *Event {
 		if err := json.Unmarshal(line, &r); err != nil {
 			return e.fail(fmt.Errorf("reading the sample %s: %w", e.name, err))
 		}
-		if r.EventName != call {
+		if r.EventName != call && catalogue.Undated(r.EventName) != call {
 			continue
 		}
 		if nth--; nth == 0 {
