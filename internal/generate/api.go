@@ -63,7 +63,7 @@ func Generate(aws *models.AWS) (*Result, error) {
 	if r.Examples, err = g.proveExamples(catalogue.New(fsys), r.Rows); err != nil {
 		return nil, err
 	}
-	if r.Report, err = report(catalogue.New(fsys), r.Rows, r.Coverage); err != nil {
+	if r.Report, err = report(catalogue.New(fsys), r.Rows, r.Coverage, g.unplaced); err != nil {
 		return nil, err
 	}
 	return r, nil

@@ -32,6 +32,7 @@ type generator struct {
 	cfnIn      map[string][]*models.Type     // the types of a group, sorted
 	calls      map[string]calls              // by service
 	iamBy      map[string]*models.IAMService // by service of botocore
+	unplaced   []string                      // calls that take tags and whose names don't say that they create
 	rows       map[string]map[string][]*row  // by source and event
 }
 
@@ -174,6 +175,10 @@ func (g *generator) makeRows() {
 		for _, name := range s.Names() {
 			v, noun := verb(name)
 			if v == "" || strings.HasPrefix(noun, "Tags") || noun == "Tag" || strings.HasSuffix(noun, "Tagging") {
+				m := &maker{g: g, svc: s, op: s.Operations[name], noun: noun}
+				if !s.Ended && !handlesTags(name) && m.tagsPath() != "" {
+					g.unplaced = append(g.unplaced, s.Name+":"+name)
+				}
 				continue
 			}
 			m := &maker{g: g, svc: s, op: s.Operations[name], iam: iam, verb: v, noun: noun, nouns: nouns(v, noun)}

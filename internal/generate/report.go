@@ -47,7 +47,7 @@ func standing(c *catalogue.Catalogue, source, event string) (why string, found b
 }
 
 // report writes docs/coverage.md.
-func report(c *catalogue.Catalogue, rows []*catalogue.Row, cov *Coverage) (string, error) {
+func report(c *catalogue.Catalogue, rows []*catalogue.Row, cov *Coverage, unplaced []string) (string, error) {
 	var b strings.Builder
 	type count struct{ on, off, not, ended int }
 	by := map[string]*count{}
@@ -139,6 +139,10 @@ records, and nothing is written for them.
 			fmt.Fprintf(&b, "| %s | %d | %d | %d |\n", strings.TrimSuffix(source, ".amazonaws.com"), n.on, n.off, n.not)
 		}
 	}
+	unplaced = slices.DeleteFunc(unplaced, func(call string) bool {
+		return slices.ContainsFunc(rows, func(r *catalogue.Row) bool { return r.Service+":"+r.Event == call })
+	})
+	fmt.Fprintf(&b, "\n## Without a row\n\nCalls that take tags, and whose names don't say that they create something: %s.\n", strings.Join(unplaced, ", "))
 	section(&b, rows, "Off by default", func(r *catalogue.Row) string { return r.Off })
 	section(&b, rows, "Not taggable", func(r *catalogue.Row) string { return r.Untaggable })
 	return b.String(), nil

@@ -43,6 +43,14 @@ func verb(name string) (verb, noun string) {
 	return "", name
 }
 
+// handlesTags reports whether a call takes tags to write, remove, find or show
+// them, or changes what exists.
+func handlesTags(name string) bool {
+	return slices.ContainsFunc([]string{"Tag", "Untag", "AddTags", "RemoveTags", "CreateTags", "CreateOrUpdateTags", "DeleteTags", "Delete", "Update", "Modify", "List",
+		"Describe", "Get", "Search", "Set", "Change", "PutBucketTagging", "PutJobTagging", "PutObjectTagging", "PutStorageLensConfigurationTagging"},
+		func(p string) bool { return strings.HasPrefix(name, p) })
+}
+
 // copiesTags reports whether what the call makes may have the tags of what it is
 // made from, which the record doesn't tell.
 func (m *maker) copiesTags() bool {
