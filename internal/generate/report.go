@@ -11,7 +11,7 @@ import (
 	"autotagger/internal/catalogue"
 )
 
-//go:embed testdata/others.txt
+//go:embed others.txt
 var othersFile string
 
 // other is a call that another tagger handles.

@@ -39,15 +39,12 @@ func (g *generator) samples(source string, rows []*catalogue.Row) (events, golde
 			}
 			for k := range r.Resources[i].From {
 				n++
-				s, err := g.sampleOf(r, i, k, n)
-				if err != nil {
-					return "", "", fmt.Errorf("making a sample of %s %s: %w", source, r.Event, err)
-				}
+				s := g.sampleOf(r, i, k, n)
 				line := &bytes.Buffer{}
 				enc := json.NewEncoder(line)
 				enc.SetEscapeHTML(false)
 				if err := enc.Encode(s.record); err != nil {
-					return "", "", err
+					return "", "", fmt.Errorf("making a sample of %s %s: %w", source, r.Event, err)
 				}
 				e.WriteString(line.String())
 				fmt.Fprintf(&w, "%s\t%s\n", r.Event, strings.Join(s.expected, "\t"))
@@ -90,7 +87,7 @@ func (g *generator) makerOf(r *catalogue.Row, i int) *maker {
 
 // sampleOf makes the n-th sample: of a row's resource, named where its k-th locator
 // looks and nowhere before.
-func (g *generator) sampleOf(r *catalogue.Row, i, k, n int) (sample, error) {
+func (g *generator) sampleOf(r *catalogue.Row, i, k, n int) sample {
 	root := map[string]any{}
 	region := madeUpRegion
 	if r.Arrives != "" {
@@ -109,11 +106,7 @@ func (g *generator) sampleOf(r *catalogue.Row, i, k, n int) (sample, error) {
 		if j == i {
 			at = k
 		}
-		arn, err := identify(root, r, j, at, region)
-		if err != nil {
-			return s, err
-		}
-		s.expected = append(s.expected, r.Resources[j].Type, arn)
+		s.expected = append(s.expected, r.Resources[j].Type, identify(root, r, j, at, region))
 	}
 	name := r.Event
 	switch {
@@ -147,22 +140,22 @@ func (g *generator) sampleOf(r *catalogue.Row, i, k, n int) (sample, error) {
 		}, madeUpTime, r.Source, name, region, "192.0.2.10", "aws-cli/2", root["request"], root["response"],
 		"req-" + id[:8], id, false, "AwsApiCall", true, madeUpAccount, "Management",
 	}
-	return s, nil
+	return s
 }
 
 // identify puts a resource's identity where its k-th locator looks, takes it away
 // where those before look, and returns its ARN.
-func identify(root map[string]any, r *catalogue.Row, i, k int, region string) (string, error) {
+func identify(root map[string]any, r *catalogue.Row, i, k int, region string) string {
 	res := &r.Resources[i]
 	for _, c := range res.When {
 		if c.Not {
 			if c.Equal == "" {
-				remove(root, c.Path)
+				take(root, c.Path)
 			}
 			continue
 		}
 		if c.Absent {
-			remove(root, c.Path)
+			take(root, c.Path)
 			continue
 		}
 		value := c.Equal
@@ -232,7 +225,7 @@ func identify(root map[string]any, r *catalogue.Row, i, k int, region string) (s
 		}
 		put(root, r.Source, a.Path, value)
 	}
-	return arn, nil
+	return arn
 }
 
 // put sets a value at a path, making what lacks on the way.
@@ -291,16 +284,6 @@ func take(root map[string]any, p catalogue.Path) {
 				at, _ = v.(map[string]any)
 			}
 			break
-		}
-	}
-}
-
-// remove takes a path's first member away.
-func remove(root map[string]any, p catalogue.Path) {
-	at, _ := root[p.Root].(map[string]any)
-	for k := range at {
-		if strings.EqualFold(k, p.Steps[0].Name) {
-			delete(at, k)
 		}
 	}
 }
