@@ -9,7 +9,7 @@ import (
 // Request asks for tags on one resource.
 type Request struct {
 	// ARN names the resource. Type is its CloudFormation type name, for the
-	// caller's use: nothing here depends on it.
+	// caller's use: nothing here but a look-up depends on it.
 	ARN, Type string
 	// API says which system holds the tags: "tagging" (Resource Groups Tagging
 	// API), "s3", "iam", "kms", "ec2", a service's own name for that service's

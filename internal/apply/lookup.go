@@ -14,9 +14,9 @@ import (
 
 // lookups tell whether a call that may change what exists has created its
 // resource. They are named by the catalogue's field "look-up".
-func (a *Applier) lookup(ctx context.Context, it *item, name string, at time.Time) (created bool, err error) {
-	if name == "alarm-history" {
-		return a.alarmCreated(ctx, it.target, at)
+func (a *Applier) lookup(ctx context.Context, it *item, r Request) (created bool, err error) {
+	if r.LookUp == "alarm-history" {
+		return a.alarmCreated(ctx, it.target, r)
 	}
 	return false, bad(WhyNoLookUp)
 }
@@ -38,20 +38,27 @@ const historyWindow = 15 * time.Second
 // which was made.
 var errHistoryLags = &coded{code: "HistoryLags", message: "the alarm's history doesn't have the change yet", status: http.StatusServiceUnavailable}
 
-// alarmCreated looks in an alarm's history for its creation at a time. The data
-// of each change of an alarm's configuration says of which type it was.
+// alarmCreated looks in an alarm's history for its creation at the event's time.
+// The data of each change of an alarm's configuration says of which type it was;
+// AWS documents that there is data, not what is in it. Where no change says that it
+// created the alarm, the alarm isn't tagged.
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarmHistory.html
-func (a *Applier) alarmCreated(ctx context.Context, t target, at time.Time) (bool, error) {
+func (a *Applier) alarmCreated(ctx context.Context, t target, r Request) (bool, error) {
+	at := r.EventTime
+	kind := r.Type[strings.LastIndexByte(r.Type, ':')+1:] // CompositeAlarm, LogAlarm
+	if kind == "Alarm" || kind == "" {
+		kind = "MetricAlarm"
+	}
 	_, name, ok := strings.Cut(t.arn, ":alarm:")
 	if !ok {
 		return false, bad(WhyBadARN)
 	}
 	form := url.Values{
 		"AlarmName":           {name},
-		"AlarmTypes.member.1": {"MetricAlarm"}, "AlarmTypes.member.2": {"CompositeAlarm"}, "AlarmTypes.member.3": {"LogAlarm"},
-		"HistoryItemType": {"ConfigurationUpdate"},
-		"StartDate":       {at.Add(-historyWindow).UTC().Format(time.RFC3339)},
-		"EndDate":         {at.Add(historyWindow).UTC().Format(time.RFC3339)},
+		"AlarmTypes.member.1": {kind},
+		"HistoryItemType":     {"ConfigurationUpdate"},
+		"StartDate":           {at.Add(-historyWindow).UTC().Format(time.RFC3339)},
+		"EndDate":             {at.Add(historyWindow).UTC().Format(time.RFC3339)},
 	}
 	body, err := a.c.do(ctx, call{
 		service: &catalogue.Service{ID: "CloudWatch", Signing: "monitoring", Protocol: catalogue.Query, Version: "2010-08-01"},
@@ -91,7 +98,7 @@ func (a *Applier) ask(ctx context.Context, items []*item, reqs []Request) {
 		it := open[n]
 		// Of several changes of one resource in a batch the first may have made it.
 		first := reqs[it.reqs[0]]
-		created, err := a.lookup(withAccount(ctx, it.account), it, first.LookUp, first.EventTime)
+		created, err := a.lookup(withAccount(ctx, it.account), it, first)
 		switch {
 		case err != nil:
 			it.fail(err)
