@@ -152,11 +152,7 @@ func check(root string, made *generate.Result) error {
 			}
 		}
 	}
-	c := made.Coverage
-	if len(c.Unexplained)+len(c.Needless) > 0 {
-		faults = append(faults, fmt.Errorf("uncovered.txt: %d types lack a reason: %v; %d lines explain nothing: %v", len(c.Unexplained), c.Unexplained, len(c.Needless), c.Needless))
-	}
-	return errors.Join(faults...)
+	return errors.Join(append(faults, made.Coverage.Fault())...)
 }
 
 // diff lists the rows that writing would add, remove or change.
@@ -189,8 +185,5 @@ func coverage(w io.Writer, c *generate.Coverage) error {
 	for _, name := range slices.Sorted(maps.Keys(c.Missed)) {
 		fmt.Fprintf(w, "missed   %s: %s\n", name, c.Missed[name])
 	}
-	if len(c.Unexplained)+len(c.Needless) > 0 {
-		return fmt.Errorf("uncovered.txt: %d types lack a reason: %v; %d lines explain nothing: %v", len(c.Unexplained), c.Unexplained, len(c.Needless), c.Needless)
-	}
-	return nil
+	return c.Fault()
 }

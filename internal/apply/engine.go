@@ -72,6 +72,7 @@ type Applier struct {
 	s3        *s3Clients
 	tagging   *system
 	bucket    *system
+	control   *system // S3 Control, for what S3 has beside buckets
 	ec2       *system
 	groups    *system
 	elb       [2]*system // of version 2, and classic
@@ -95,6 +96,7 @@ func New(cfg aws.Config, o Options) *Applier {
 	if cfg.RetryMaxAttempts == 0 && cfg.Retryer == nil {
 		patient.retryer = retry.AddWithMaxBackoffDelay(retry.AddWithMaxAttempts(c.retryer, 6), 2*time.Second)
 	}
+	buckets := s3Store{clients: clients, c: c, control: s3ControlService(), replace: o.Replace}
 	return &Applier{
 		o: o, c: c, s3: clients,
 		tagging: &system{
@@ -103,11 +105,11 @@ func New(cfg aws.Config, o Options) *Applier {
 			reads: taggingReads, writes: taggingWrites,
 		},
 		bucket: &system{
-			name:  "s3",
-			store: s3Store{clients: clients, c: c, control: s3ControlService(), replace: o.Replace},
+			name: "s3", store: buckets,
 			reads: 1, writes: 1,
 			check: func(t target) error { _, err := bucketOf(t.arn); return err },
 		},
+		control: &system{name: "s3 control", store: controlStore{buckets}, reads: 1, writes: 1},
 		ec2: &system{
 			name: "ec2", store: ec2Store{c: c, service: ec2Service()},
 			reads: ec2Reads, writes: ec2Writes,
@@ -135,7 +137,7 @@ func (a *Applier) serving(arn string, calls *catalogue.Calls) *system {
 	switch parts[2] {
 	case "s3", "s3express":
 		if controlled(arn) {
-			return &system{name: "s3 control", store: controlStore{a.bucket.store.(s3Store)}, reads: 1, writes: 1}
+			return a.control
 		}
 		return a.bucket
 	case "ec2":

@@ -12,11 +12,11 @@ import (
 	"autotagger/internal/catalogue"
 )
 
-// lookups tell whether a call that may change what exists has created its
-// resource. They are named by the catalogue's field "look-up".
-func (a *Applier) lookup(ctx context.Context, it *item, r Request) (created bool, err error) {
+// lookup tells whether a call that may change what exists has created its
+// resource. Look-ups are named by the catalogue's field "look-up".
+func (a *Applier) lookup(ctx context.Context, t target, r Request) (created bool, err error) {
 	if r.LookUp == "alarm-history" {
-		return a.alarmCreated(ctx, it.target, r)
+		return a.alarmCreated(ctx, t, r)
 	}
 	return false, bad(WhyNoLookUp)
 }
@@ -98,7 +98,7 @@ func (a *Applier) ask(ctx context.Context, items []*item, reqs []Request) {
 		it := open[n]
 		// Of several changes of one resource in a batch the first may have made it.
 		first := reqs[it.reqs[0]]
-		created, err := a.lookup(withAccount(ctx, it.account), it, first)
+		created, err := a.lookup(withAccount(ctx, it.account), it.target, first)
 		switch {
 		case err != nil:
 			it.fail(err)

@@ -40,6 +40,39 @@ func (c *Coverage) share(n int) float64 {
 	return 100 * float64(n) / float64(max(c.Taggable-c.Retired, 1))
 }
 
+// Fault is what keeps the comparison from being whole: types without a reason, and
+// reasons that explain nothing.
+func (c *Coverage) Fault() error {
+	if len(c.Unexplained)+len(c.Needless) == 0 {
+		return nil
+	}
+	return fmt.Errorf("uncovered.txt: %d types lack a reason: %v; %d lines explain nothing: %v", len(c.Unexplained), c.Unexplained, len(c.Needless), c.Needless)
+}
+
+// uncovered is a line of uncovered.txt about types.
+type uncovered struct {
+	pattern, class, why string
+	used                bool
+}
+
+// readUncovered reads uncovered.txt: why types aren't covered, and, by event
+// source and name, why calls that other taggers handle have no row.
+func readUncovered() (types []*uncovered, calls map[string]string, err error) {
+	calls = map[string]string{}
+	for n, text := range facts(uncoveredFile) {
+		f := strings.SplitN(text, "\t", 3)
+		switch {
+		case len(f) == 3 && f[0] == "call":
+			calls[f[1]] = f[2]
+		case len(f) == 3 && (f[1] == "retired" || f[1] == "missed"):
+			types = append(types, &uncovered{pattern: f[0], class: f[1], why: f[2]})
+		default:
+			return nil, nil, fmt.Errorf("reading uncovered.txt:%d: %q is not: type, retired or missed, reason; nor: call, source and name, reason", n, text)
+		}
+	}
+	return types, calls, nil
+}
+
 // coverage measures the rows. uncovered.txt has the types that aren't covered,
 // with why: "retired" ones are those that nothing creates any more, or that no
 // call makes at all.
@@ -59,23 +92,9 @@ func (g *generator) coverage(rows []*catalogue.Row) (*Coverage, error) {
 			}
 		}
 	}
-	type line struct {
-		pattern, class, why string
-		used                bool
-	}
-	var lines []*line
-	for n, text := range strings.Split(uncoveredFile, "\n") {
-		if text = strings.TrimSpace(text); text == "" || text[0] == '#' {
-			continue
-		}
-		f := strings.SplitN(text, "\t", 3)
-		if f[0] == "call" {
-			continue // of another tagger
-		}
-		if len(f) != 3 || f[1] != "retired" && f[1] != "missed" {
-			return nil, fmt.Errorf("reading uncovered.txt:%d: %q is not: type, retired or missed, reason", n+1, text)
-		}
-		lines = append(lines, &line{pattern: f[0], class: f[1], why: f[2]})
+	lines, _, err := readUncovered()
+	if err != nil {
+		return nil, err
 	}
 	c := &Coverage{Missed: map[string]string{}, Upserts: map[string]string{}, RetiredTypes: map[string]string{}}
 	for _, name := range slices.Sorted(maps.Keys(g.aws.Types)) {

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	_ "embed"
 	"fmt"
+	"iter"
+	"maps"
 	"slices"
 	"strings"
 
@@ -42,15 +44,12 @@ func newGenerator(aws *models.AWS) (*generator, error) {
 		cfnForms: map[string][]*models.Type{}, cfnGroups: map[string][]string{}, cfnIn: map[string][]*models.Type{},
 		calls: map[string]calls{}, iamBy: map[string]*models.IAMService{}, rows: map[string]map[string][]*row{},
 	}
-	for line := range strings.SplitSeq(taggingAPIFile, "\n") {
-		if line = strings.TrimSpace(line); line != "" && line[0] != '#' && line[0] != '-' {
+	for _, line := range facts(taggingAPIFile) {
+		if line[0] != '-' {
 			g.taggingAPI = append(g.taggingAPI, line)
 		}
 	}
-	for n, line := range strings.Split(sourcesFile, "\n") {
-		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
-			continue
-		}
+	for n, line := range facts(sourcesFile) {
 		f := strings.Split(line, "\t")
 		switch {
 		case f[0] == "global" && len(f) == 4:
@@ -60,29 +59,34 @@ func newGenerator(aws *models.AWS) (*generator, error) {
 		case len(f) == 3:
 			g.sources[f[0]] = strings.Split(f[1], ",")
 		default:
-			return nil, fmt.Errorf("reading sources.txt:%d: %q has %d columns", n+1, line, len(f))
+			return nil, fmt.Errorf("reading sources.txt:%d: %q has %d columns", n, line, len(f))
 		}
 	}
-	for line := range strings.SplitSeq(recordedFile, "\n") {
-		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
-			g.recorded[line] = true
-		}
+	for _, line := range facts(recordedFile) {
+		g.recorded[line] = true
 	}
 	g.indexTypes()
 	return g, nil
+}
+
+// facts are the lines of a file of facts, numbered from 1, without blank ones and
+// comments.
+func facts(file string) iter.Seq2[int, string] {
+	return func(yield func(int, string) bool) {
+		for i, line := range strings.Split(file, "\n") {
+			if line = strings.TrimSpace(line); line != "" && line[0] != '#' && !yield(i+1, line) {
+				return
+			}
+		}
+	}
 }
 
 // indexTypes finds CloudFormation's types by their ARNs, and which groups of
 // them belong to which service: those whose ARNs have the service's prefix in
 // IAM, and those that are named like it.
 func (g *generator) indexTypes() {
-	names := make([]string, 0, len(g.aws.Types))
-	for n := range g.aws.Types {
-		names = append(names, n)
-	}
-	slices.Sort(names)
 	groupOf := map[string]map[string]int{} // ARN service → group → types
-	for _, n := range names {
+	for _, n := range slices.Sorted(maps.Keys(g.aws.Types)) {
 		t := g.aws.Types[n]
 		parts := strings.Split(n, "::")
 		if len(parts) != 3 || parts[0] != "AWS" {

@@ -9,7 +9,7 @@ import (
 	"autotagger/internal/models"
 )
 
-// place is a member of a call's request or response that may hold an ARN or a
+// member is a place in a call's request or response that may hold an ARN or a
 // part of one.
 type member struct {
 	path     string // response.cluster.clusterArn
@@ -19,7 +19,7 @@ type member struct {
 	list     bool // of many
 	shape    *models.Shape
 	folded   bool // the service keeps it in lower case, whatever the request has
-	sole     bool // every structure on the way is the only one at its member
+	sole     bool // every structure on the way is the only one at its place
 }
 
 // members lists the members of a request or response that are texts: at the top,
@@ -144,22 +144,15 @@ func (m *maker) arnPlaces(k *kind) []member {
 			continue
 		default:
 			// Its form decides at the time: it must fit the template.
-			best := 0
-			for _, n := range names {
-				best = max(best, similarity(own, n)/2)
-			}
+			best := nearest(own, names) / 2
 			if best < 30 {
 				continue
 			}
 			s += best
 		}
 		for _, parent := range p.parents {
-			best := 0
-			for _, n := range names {
-				best = max(best, similarity(parent, n))
-			}
 			switch {
-			case best >= 50 || p.sole && !p.list || about.MatchString(parent):
+			case nearest(parent, names) >= 50 || p.sole && !p.list || about.MatchString(parent):
 			case foreign.MatchString(parent):
 				s -= 100
 			default:
@@ -173,12 +166,19 @@ func (m *maker) arnPlaces(k *kind) []member {
 	}
 	slices.SortStableFunc(found, func(a, b scored) int { return cmp.Or(b.score-a.score, strings.Compare(a.path, b.path)) })
 	var all []member
-	for i, f := range found {
-		if i < 2 {
-			all = append(all, f.member)
-		}
+	for _, f := range found[:min(2, len(found))] {
+		all = append(all, f.member)
 	}
 	return all
+}
+
+// nearest is how far a name means the same as the nearest of others: 0 to 100.
+func nearest(name string, others []string) int {
+	best := 0
+	for _, n := range others {
+		best = max(best, similarity(name, n))
+	}
+	return best
 }
 
 // ownNames are the plain names that the new resource goes by.
@@ -238,6 +238,9 @@ func (m *maker) part(k *kind, v string, last bool, places []member) string {
 	if last {
 		nouns = append(nouns, m.ownNames(k)...)
 	}
+	// Beside an ARN, what is called an identifier may be a name that isn't in it, as
+	// those of DMS are.
+	alone := len(m.arnPlaces(k)) == 0
 	switch end := strings.ToLower(v); {
 	case strings.HasSuffix(end, "name"):
 		for _, n := range nouns {
@@ -246,17 +249,12 @@ func (m *maker) part(k *kind, v string, last bool, places []member) string {
 		if last {
 			add("name")
 			for _, n := range nouns {
-				// Redshift's names are called identifiers. Those of DMS aren't its
-				// names, but its answers have ARNs.
-				if chosen(places, n+"identifier") && len(m.arnPlaces(k)) == 0 {
+				if alone && chosen(places, n+"identifier") { // as Redshift's names are called
 					add(n + "identifier")
 				}
 			}
 		}
 	case strings.HasSuffix(end, "id"), strings.HasSuffix(end, "identifier"):
-		// Beside an ARN, what is called an identifier may be a name that isn't in it,
-		// as those of DMS are.
-		alone := len(m.arnPlaces(k)) == 0
 		for _, n := range nouns {
 			add(n + "id")
 			if alone {
@@ -315,13 +313,9 @@ func chosen(places []member, name string) bool {
 	})
 }
 
+// ownParent reports whether a member stands right below the new thing itself.
 func (m *maker) ownParent(k *kind, p member) bool {
-	for _, n := range m.ownNames(k) {
-		if similarity(p.parents[len(p.parents)-1], n) >= 60 {
-			return true
-		}
-	}
-	return false
+	return nearest(p.parents[len(p.parents)-1], m.ownNames(k)) >= 60
 }
 
 // locators returns the locators of what the call makes, in the catalogue's

@@ -1,6 +1,7 @@
 package generate
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -100,12 +101,7 @@ func (g *generator) iamOf(s *models.Service) *models.IAMService {
 func (g *generator) findIAM(s *models.Service) *models.IAMService {
 	var best *models.IAMService
 	score := 0
-	prefixes := make([]string, 0, len(g.aws.IAM))
-	for p := range g.aws.IAM {
-		prefixes = append(prefixes, p)
-	}
-	slices.Sort(prefixes)
-	for _, p := range prefixes {
+	for _, p := range slices.Sorted(maps.Keys(g.aws.IAM)) {
 		n := 0
 		for name := range s.Operations {
 			if g.aws.IAM[p].Actions[strings.ToLower(name)] != nil {

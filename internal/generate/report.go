@@ -19,8 +19,8 @@ type other struct{ tool, source, event string }
 
 func others() []other {
 	var all []other
-	for line := range strings.SplitSeq(othersFile, "\n") {
-		if f := strings.Split(strings.TrimSpace(line), "\t"); len(f) == 3 && !strings.HasPrefix(line, "#") {
+	for _, line := range facts(othersFile) {
+		if f := strings.Split(line, "\t"); len(f) == 3 {
 			all = append(all, other{f[0], f[1], f[2]})
 		}
 	}
@@ -106,6 +106,10 @@ records, and nothing is written for them.
 	}
 
 	b.WriteString("\n## Other taggers\n\nCalls that another tagger handles and this one doesn't tag.\n\n| tagger | call | why |\n|---|---|---|\n")
+	_, explained, err := readUncovered()
+	if err != nil {
+		return "", err
+	}
 	covered := map[string][2]int{}
 	for _, o := range others() {
 		why, found, err := standing(c, o.source, o.event)
@@ -119,7 +123,7 @@ records, and nothing is written for them.
 		}
 		covered[o.tool] = n
 		if !found {
-			why = uncoveredCalls()[o.source+" "+o.event]
+			why = explained[o.source+" "+o.event]
 			if why == "" {
 				return "", fmt.Errorf("%s handles %s %s, and the catalogue has neither a row nor a reason in uncovered.txt", o.tool, o.source, o.event)
 			}
@@ -163,16 +167,4 @@ func section(b *strings.Builder, rows []*catalogue.Row, title string, reason fun
 		fmt.Fprintf(b, "\n- %s (%d): %s", why, len(by[why]), strings.Join(by[why], ", "))
 	}
 	b.WriteString("\n")
-}
-
-// uncoveredCalls are the lines of uncovered.txt that are about calls of other
-// taggers: "call", tab, event source and name, tab, why.
-func uncoveredCalls() map[string]string {
-	calls := map[string]string{}
-	for line := range strings.SplitSeq(uncoveredFile, "\n") {
-		if f := strings.SplitN(strings.TrimSpace(line), "\t", 3); len(f) == 3 && f[0] == "call" {
-			calls[f[1]] = f[2]
-		}
-	}
-	return calls
 }

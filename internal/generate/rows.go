@@ -1,7 +1,6 @@
 package generate
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -302,8 +301,4 @@ func (g *generator) siblingCalls(m *maker) calls {
 		}
 	}
 	return found
-}
-
-func (r *row) String() string {
-	return fmt.Sprintf("%s %s", r.m.source, r.m.op.Name)
 }

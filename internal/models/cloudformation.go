@@ -10,12 +10,9 @@ import (
 // Type is a CloudFormation resource type.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-template-resource-type-ref.html
 type Type struct {
-	Name              string   `json:"cloudFormationType"`
-	ARN               string   `json:"arnTemplate"` // with ${Partition}, ${Region}, ${Account}; "" where unknown
-	PrimaryIdentifier []string // names of properties and attributes
-	Properties        map[string]any
-	Attributes        map[string]any
-	Documentation     string
+	Name              string                            `json:"cloudFormationType"`
+	ARN               string                            `json:"arnTemplate"` // with ${Partition}, ${Region}, ${Account}; "" where unknown
+	PrimaryIdentifier []string                          // names of properties and attributes
 	Tags              *struct{ TagPropertyName string } `json:"tagInformation"`
 }
 

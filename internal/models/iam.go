@@ -18,14 +18,12 @@ type IAMService struct {
 // IAMAction is an action and what it works on.
 type IAMAction struct {
 	Name          string
-	AccessLevel   string
 	ResourceTypes []struct {
 		Name          string
 		Required      bool
 		ConditionKeys []string
 	}
-	ConditionKeys    []string
-	DependentActions []string
+	ConditionKeys []string
 }
 
 // HasKey reports whether a condition key counts for the action at all.

@@ -3,6 +3,7 @@ package models
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -57,9 +58,6 @@ type Operation struct {
 	// Input and Output are nil where the call has none.
 	Input, Output *Ref
 	Errors        []Ref
-	Deprecated    bool
-	Idempotent    bool
-	Documentation string
 	// Endpoint.HostPrefix stands before the service's host: "api.".
 	Endpoint struct{ HostPrefix string }
 	// StaticContextParams are parameters that the call gives to the endpoint's rules.
@@ -70,10 +68,7 @@ type Operation struct {
 type Ref struct {
 	Shape         string
 	LocationName  string
-	QueryName     string
 	Location      string // header, uri, querystring; "" in the body
-	ResultWrapper string
-	Deprecated    bool
 	Documentation string
 	// ContextParam.Name is the parameter of the endpoint's rules that gets the
 	// member's value.
@@ -92,20 +87,12 @@ type Shape struct {
 	Pattern       string
 	LocationName  string
 	Flattened     bool
-	Wrapper       bool
-	Sensitive     bool
-	Min, Max      json.Number
 	Documentation string
 }
 
 // Names returns the names of a structure's members, sorted.
 func (s *Shape) Names() []string {
-	names := make([]string, 0, len(s.Members))
-	for n := range s.Members {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	return names
+	return slices.Sorted(maps.Keys(s.Members))
 }
 
 // Shape returns what a use refers to, an empty structure for nil.
@@ -118,12 +105,7 @@ func (s *Service) Shape(r *Ref) *Shape {
 
 // Names returns the names of the operations, sorted.
 func (s *Service) Names() []string {
-	names := make([]string, 0, len(s.Operations))
-	for n := range s.Operations {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	return names
+	return slices.Sorted(maps.Keys(s.Operations))
 }
 
 // protocols are those that models are known to have.
