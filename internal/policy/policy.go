@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/tidwall/match"
+
+	"autotagger/internal/deployment"
 )
 
 // Mode is what is done with a resource.
@@ -195,7 +197,7 @@ func Default() *Policy {
 		CostCenter: []Source{{Tag: []string{tags.CostCenter}}},
 		Exclude:    Exclude{Tag: &TagMatch{Key: "autotagger:skip"}},
 		CORS:       CORS{Rules: defaultRules(), Exclude: serviceBuckets()},
-		OwnRoles:   []string{"autotagger-tagger-*", "autotagger-cors-*"},
+		OwnRoles:   deployment.OwnRoles(),
 	}
 }
 
