@@ -35,7 +35,10 @@ func Parse(name string, data []byte) (*Policy, error) {
 }
 
 // builder turns a document into a Policy and notes what a schema can't say.
-type builder struct{ faults []Fault }
+type builder struct {
+	faults []Fault
+	units  *node
+}
 
 func (b *builder) fault(n *node, format string, args ...any) {
 	b.faults = append(b.faults, Fault{Line: n.line, Path: n.path, Message: fmt.Sprintf(format, args...)})
@@ -43,6 +46,7 @@ func (b *builder) fault(n *node, format string, args ...any) {
 
 func (b *builder) policy(root *node) *Policy {
 	p := Default()
+	b.units = root.get("units")
 	p.Mode = Mode(root.get("mode").str(string(p.Mode)))
 	p.Existing = Existing(root.get("existing").str(string(p.Existing)))
 	for _, n := range root.get("overrides").list() {
@@ -66,14 +70,32 @@ func (b *builder) policy(root *node) *Policy {
 }
 
 func (b *builder) override(n *node) Override {
-	if n.kind == kindObject && n.get("accounts") == nil && n.get("regions") == nil {
-		b.fault(n, "names neither accounts nor regions, so it would replace the mode everywhere; set mode instead")
+	if n.kind == kindObject && n.get("accounts") == nil && n.get("units") == nil && n.get("regions") == nil {
+		b.fault(n, "names no accounts, units or regions, so it would replace the mode everywhere; set mode instead")
 	}
 	return Override{
-		Accounts: n.get("accounts").strs(),
+		Accounts: b.accounts(n),
 		Regions:  n.get("regions").strs(),
 		Mode:     Mode(n.get("mode").str("")),
 	}
+}
+
+// accounts are those that a node names itself and those of its units.
+func (b *builder) accounts(n *node) []string {
+	all := n.get("accounts").strs()
+	for _, u := range n.get("units").list() {
+		all = append(all, b.unit(u, u.str("")).strs()...)
+	}
+	return all
+}
+
+// unit is the list of a unit's accounts.
+func (b *builder) unit(at *node, name string) *node {
+	unit := b.units.get(name)
+	if unit == nil {
+		b.fault(at, "%s is no unit; list its accounts under units", quoted(name))
+	}
+	return unit
 }
 
 func (b *builder) tags(t *Tags, n *node) {
@@ -190,6 +212,18 @@ func (b *builder) sources(list *node) []Source {
 		if rule := n.get("rule"); rule != nil {
 			s.Rule = b.rule(rule)
 		}
+		if accounts := n.get("account"); accounts != nil {
+			s.Account = map[string]string{}
+			for _, f := range accounts.fields {
+				s.Account[f.key] = f.value.str("")
+			}
+		}
+		if units := n.get("unit"); units != nil {
+			s.Unit = []UnitValue{}
+			for _, f := range units.fields {
+				s.Unit = append(s.Unit, UnitValue{Name: f.key, Accounts: b.unit(f.value, f.key).strs(), Value: f.value.str("")})
+			}
+		}
 		if d := n.get("default"); d != nil {
 			s.Default, last = d.str(""), d.line
 		}
@@ -199,7 +233,7 @@ func (b *builder) sources(list *node) []Source {
 }
 
 func (b *builder) rule(n *node) *Rule {
-	fields := []string{"accounts", "regions", "creators", "roles", "services"}
+	fields := []string{"accounts", "units", "regions", "creators", "roles", "services"}
 	given := false
 	for _, f := range fields {
 		given = given || n.get(f) != nil
@@ -209,7 +243,7 @@ func (b *builder) rule(n *node) *Rule {
 	}
 	return &Rule{
 		Match: Match{
-			Accounts: n.get("accounts").strs(),
+			Accounts: b.accounts(n),
 			Regions:  n.get("regions").strs(),
 			Creators: n.get("creators").strs(),
 			Roles:    n.get("roles").strs(),

@@ -104,6 +104,8 @@ func TestParseExample(t *testing.T) {
 			},
 			Value: "1234",
 		}},
+		{Account: map[string]string{"333344445555": "7100", "333344446666": "7200"}},
+		{Unit: []policy.UnitValue{{Name: "data", Accounts: []string{"333344445555", "333344446666"}, Value: "7000"}}},
 		{Default: "0000"},
 	}
 	want.Exclude = policy.Exclude{
@@ -121,6 +123,7 @@ func TestParseExample(t *testing.T) {
 		{ID: "read-by-anyone", AllowedMethods: []string{"GET", "HEAD"}, AllowedOrigins: []string{"*"}, MaxAgeSeconds: 3000},
 		{ID: "upload-by-us", AllowedMethods: []string{"PUT", "POST"}, AllowedOrigins: []string{"https://*.example.com"}, AllowedHeaders: []string{"*"}, ExposeHeaders: []string{"ETag"}},
 	}
+	want.Overrides = append(want.Overrides, policy.Override{Accounts: []string{"2222*"}, Mode: policy.Observe})
 	want.Catalogue = policy.Catalogue{Enable: []string{"*:Run*"}, Disable: []string{"ec2:CreateDefault*"}}
 	want.OwnRoles = append(want.OwnRoles, "platform-replay-*")
 	if !reflect.DeepEqual(got, want) {
@@ -167,6 +170,14 @@ func TestParseForms(t *testing.T) {
 		{"the source follows the key", "tags: {cost-center: CC}", func(p *policy.Policy) any { return p.CostCenter }, []policy.Source{{Tag: []string{"CC"}}}},
 		{"one tag without a list", "cost-center: [{tag: CC}]", func(p *policy.Policy) any { return p.CostCenter }, []policy.Source{{Tag: []string{"CC"}}}},
 		{"no source", "cost-center: []", func(p *policy.Policy) any { return len(p.CostCenter) }, 0},
+		{"by account", "cost-center: [{account: {\"012345678901\": \"1\", 111122223333: \"2\"}}]", func(p *policy.Policy) any { return p.CostCenter },
+			[]policy.Source{{Account: map[string]string{"012345678901": "1", "111122223333": "2"}}}},
+		{"by unit", "units: {data: [\"1*\"], web: [\"2*\"]}\ncost-center: [{unit: {web: w, data: d}}]", func(p *policy.Policy) any { return p.CostCenter },
+			[]policy.Source{{Unit: []policy.UnitValue{{Name: "web", Accounts: []string{"2*"}, Value: "w"}, {Name: "data", Accounts: []string{"1*"}, Value: "d"}}}}},
+		{"units of an override", "units: {data: [\"1*\"], web: [\"2*\", \"3*\"]}\noverrides: [{accounts: [\"9*\"], units: [web], mode: off}]", func(p *policy.Policy) any { return p.Overrides },
+			[]policy.Override{{Accounts: []string{"9*", "2*", "3*"}, Mode: policy.Off}}},
+		{"units of a rule", "units: {data: [\"1*\"]}\ncost-center: [{rule: {units: [data], value: d}}]", func(p *policy.Policy) any { return p.CostCenter[0].Rule.Accounts }, []string{"1*"}},
+		{"JSON", `{"mode": "observe", "units": {"data": ["1*"]}}`, func(p *policy.Policy) any { return p.Mode }, policy.Observe},
 		{"replace", "existing: replace", func(p *policy.Policy) any { return p.Existing }, policy.Replace},
 		{"opt-out's short form", "exclude: {tag: skip-me}", func(p *policy.Policy) any { return *p.Exclude.Tag }, policy.TagMatch{Key: "skip-me"}},
 		{"no opt-out", "exclude: {tag: false}", func(p *policy.Policy) any { return p.Exclude.Tag == nil }, true},
@@ -220,7 +231,7 @@ func TestSchema(t *testing.T) {
 	golden(t, "../../docs/autotagger.schema.json", policy.Schema())
 	compile(t)
 	known := []string{"$schema", "$ref", "$defs", "title", "description", "default", "type", "enum", "oneOf",
-		"properties", "additionalProperties", "required", "minProperties", "maxProperties", "items", "minItems", "maxItems",
+		"properties", "additionalProperties", "patternProperties", "required", "minProperties", "maxProperties", "items", "minItems", "maxItems",
 		"minLength", "maxLength", "pattern", "patternErrorMessage", "minimum", "maximum", "writeOnly"}
 	document := schemaDocument(t)
 	definitions := document["$defs"].(map[string]any)
@@ -240,7 +251,7 @@ func TestSchema(t *testing.T) {
 				t.Errorf("%s stands beside a $ref", keyword)
 			}
 		}
-		if _, ok := s["pattern"]; ok != (s["patternErrorMessage"] != nil) {
+		if (s["pattern"] != nil || s["patternProperties"] != nil) != (s["patternErrorMessage"] != nil) {
 			t.Errorf("%v: a pattern and its message go together", s["pattern"])
 		}
 		if _, ok := s["properties"]; ok && s["additionalProperties"] != false {
@@ -320,16 +331,25 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+// BenchmarkParse reads the example, and the cost centers of 2,000 accounts.
 func BenchmarkParse(b *testing.B) {
 	data, err := os.ReadFile(example)
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := policy.Parse("autotagger.yaml", data); err != nil {
-			b.Fatal(err)
-		}
+	organisation := "cost-center:\n  - account:\n"
+	for i := range 2000 {
+		organisation += fmt.Sprintf("      \"%012d\": \"%d\"\n", i, i%97)
+	}
+	for name, data := range map[string][]byte{"example": data, "accounts": []byte(organisation)} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := policy.Parse("autotagger.yaml", data); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
 
@@ -440,7 +460,7 @@ func schemaDocument(t *testing.T) map[string]any {
 // eachSchema calls visit for a schema and every schema in it.
 func eachSchema(s map[string]any, visit func(map[string]any)) {
 	visit(s)
-	for _, keyword := range []string{"properties", "$defs"} {
+	for _, keyword := range []string{"properties", "patternProperties", "$defs"} {
 		inner, _ := s[keyword].(map[string]any)
 		for _, v := range inner {
 			eachSchema(v.(map[string]any), visit)

@@ -89,7 +89,7 @@ type Policy struct {
 }
 
 // Override is another mode for the accounts and regions that match its globs.
-// An empty list matches all.
+// An empty list matches all. The accounts of units are among the accounts.
 type Override struct {
 	Accounts, Regions []string
 	Mode              Mode
@@ -121,6 +121,8 @@ type SourceKind string
 const (
 	SourceTag     SourceKind = "tag"
 	SourceRule    SourceKind = "rule"
+	SourceAccount SourceKind = "account"
+	SourceUnit    SourceKind = "unit"
 	SourceDefault SourceKind = "default"
 )
 
@@ -130,6 +132,10 @@ type Source struct {
 	// regard to case: the first that is present and not blank gives the value.
 	Tag  []string
 	Rule *Rule
+	// Account holds values by account, of twelve digits.
+	Account map[string]string
+	// Unit holds values by unit, in the order in which they are asked.
+	Unit []UnitValue
 	// Default is the value where nothing before gave one.
 	Default string
 }
@@ -141,9 +147,20 @@ func (s Source) Kind() SourceKind {
 		return SourceRule
 	case len(s.Tag) > 0:
 		return SourceTag
+	case s.Account != nil:
+		return SourceAccount
+	case s.Unit != nil:
+		return SourceUnit
 	default:
 		return SourceDefault
 	}
+}
+
+// UnitValue is the cost center of a unit, whose accounts are globs.
+type UnitValue struct {
+	Name     string
+	Accounts []string
+	Value    string
 }
 
 // Rule gives a fixed cost center to what it matches.
@@ -263,8 +280,8 @@ func (p *Policy) OptOut(tags map[string]string) bool {
 
 // CostCenterFor is the cost center of a resource and the source that gave it:
 // "tag CostCenter" with the key as the request spells it, "rule 2" for the
-// second entry of the cost-center list, or "default". Both are empty where no
-// source answers. The sources asked here need nothing but the record.
+// second entry of the cost-center list, "account", "unit production", or
+// "default". Both are empty where no source answers. The sources asked here need nothing but the record.
 func (p *Policy) CostCenterFor(s Subject, requestTags map[string]string) (value, source string) {
 	for i, src := range p.CostCenter {
 		switch src.Kind() {
@@ -277,6 +294,16 @@ func (p *Policy) CostCenterFor(s Subject, requestTags map[string]string) (value,
 		case SourceRule:
 			if src.Rule.matches(s) {
 				return src.Rule.Value, fmt.Sprintf("rule %d", i+1)
+			}
+		case SourceAccount:
+			if value := src.Account[s.Account]; value != "" {
+				return value, string(SourceAccount)
+			}
+		case SourceUnit:
+			for _, u := range src.Unit {
+				if anyOf(u.Accounts, s.Account) {
+					return u.Value, string(SourceUnit) + " " + u.Name
+				}
 			}
 		case SourceDefault:
 			if src.Default != "" {

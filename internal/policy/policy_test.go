@@ -126,7 +126,10 @@ cost-center:
   - rule: {accounts: ["1111*"], services: [s3, glue], value: "data"}
   - rule: {creators: ["*@ML.example.com"], value: "ml"}
   - rule: {roles: [Deploy*], regions: [eu-*], value: "platform"}
+  - account: {"222233334444": "7100"}
+  - unit: {web: "web", two: "two"}
   - default: "0000"
+units: {two: ["2*"], web: ["22224*", "333344445555"]}
 `)
 	tags := func(pairs ...string) map[string]string {
 		m := map[string]string{}
@@ -153,6 +156,9 @@ cost-center:
 		{"half a rule", policy.Subject{Account: "111122223333", Service: "ec2"}, nil, "0000", "default"},
 		{"creators fold", policy.Subject{Creator: "EVE@ml.example.com"}, nil, "ml", "rule 3"},
 		{"role and region", policy.Subject{Role: "DeployBot", Region: "eu-west-1"}, nil, "platform", "rule 4"},
+		{"account", policy.Subject{Account: "222233334444"}, nil, "7100", "account"},
+		{"the first unit", policy.Subject{Account: "222244445555"}, nil, "web", "unit web"},
+		{"another unit", policy.Subject{Account: "222255556666"}, nil, "two", "unit two"},
 		{"default", policy.Subject{}, nil, "0000", "default"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

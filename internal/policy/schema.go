@@ -35,6 +35,7 @@ type schema struct {
 	OneOf                []*schema          `json:"oneOf"`
 	Properties           map[string]*schema `json:"properties"`
 	AdditionalProperties *bool              `json:"additionalProperties"`
+	PatternProperties    map[string]*schema `json:"patternProperties"` // of one pattern at most
 	Required             []string           `json:"required"`
 	MinProperties        int                `json:"minProperties"`
 	MaxProperties        *int               `json:"maxProperties"`
@@ -174,6 +175,10 @@ func (c *checker) object(n *node, s *schema) {
 			c.value(f.value, p)
 			continue
 		}
+		if len(s.PatternProperties) > 0 {
+			c.named(f, n.path, s)
+			continue
+		}
 		hint := ""
 		if near := nearest(f.key, known); near != "" {
 			hint = fmt.Sprintf("did you mean %q? ", near)
@@ -186,8 +191,39 @@ func (c *checker) object(n *node, s *schema) {
 		}
 	}
 	if len(n.fields) < s.MinProperties || s.MaxProperties != nil && len(n.fields) > *s.MaxProperties {
+		if len(known) == 0 {
+			c.fault(n, "is empty; give it an entry, or leave it out")
+			return
+		}
 		c.fault(n, "has %d keys; give exactly one of: %s", len(n.fields), strings.Join(known, ", "))
 	}
+}
+
+// named checks an entry whose key is a name of the person's own.
+func (c *checker) named(f field, path string, s *schema) {
+	for pattern, p := range s.PatternProperties {
+		re, err := c.compile(pattern)
+		switch {
+		case err != nil:
+			c.faults = append(c.faults, Fault{Line: f.line, Path: path, Message: fmt.Sprintf("%s can't be checked: %v", quoted(f.key), err)})
+		case !re.MatchString(f.key):
+			c.faults = append(c.faults, Fault{Line: f.line, Path: path, Message: fmt.Sprintf("%s is not allowed here: %s", quoted(f.key), s.PatternMessage)})
+		default:
+			c.value(f.value, p)
+		}
+	}
+}
+
+// compile compiles each pattern once.
+func (c *checker) compile(pattern string) (*regexp.Regexp, error) {
+	if re := c.patterns[pattern]; re != nil {
+		return re, nil
+	}
+	re, err := regexp.Compile(pattern)
+	if err == nil {
+		c.patterns[pattern] = re
+	}
+	return re, err
 }
 
 func (c *checker) array(n *node, s *schema) {
@@ -217,16 +253,10 @@ func (c *checker) text(n *node, s *schema) {
 	case s.Pattern == "":
 		return
 	}
-	re := c.patterns[s.Pattern]
-	if re == nil {
-		var err error
-		if re, err = regexp.Compile(s.Pattern); err != nil {
-			c.fault(n, "%s can't be checked: %v", shown, err)
-			return
-		}
-		c.patterns[s.Pattern] = re
-	}
-	if !re.MatchString(n.text) {
+	switch re, err := c.compile(s.Pattern); {
+	case err != nil:
+		c.fault(n, "%s can't be checked: %v", shown, err)
+	case !re.MatchString(n.text):
 		c.fault(n, "%s is not allowed here: %s", shown, s.PatternMessage)
 	}
 }
@@ -265,6 +295,9 @@ func (c *checker) describe(s *schema) string {
 	case kindArray:
 		return "a list"
 	case kindObject:
+		if len(s.PatternProperties) > 0 {
+			return "a mapping"
+		}
 		return "a mapping with " + strings.Join(keys(s), ", ")
 	default:
 		return "text"
