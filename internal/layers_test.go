@@ -85,17 +85,23 @@ func TestPure(t *testing.T) {
 	}
 }
 
-// TestApplyAloneCallsAWS: of the pipeline's packages apply alone has clients.
-func TestApplyAloneCallsAWS(t *testing.T) {
+// TestFunctionsLinkFewClients: each costs start time. sso, ssooidc and signin come
+// with the SDK's configuration, and so does sts.
+func TestFunctionsLinkFewClients(t *testing.T) {
 	t.Parallel()
+	const services = "github.com/aws/aws-sdk-go-v2/service/"
 	for _, p := range list(t) {
-		for _, imported := range p.Imports {
-			client := strings.HasPrefix(imported, "github.com/aws/aws-sdk-go-v2/service/")
-			if client && !slices.Contains([]string{"autotagger/internal/apply", "autotagger/internal/demo"}, p.ImportPath) {
-				t.Errorf("%s imports %s", p.ImportPath, imported)
-			}
-			if strings.HasSuffix(imported, "/service/ec2") {
-				t.Errorf("%s imports %s, which takes 3 GB to build", p.ImportPath, imported)
+		if slices.Contains(p.Imports, services+"ec2") {
+			t.Errorf("%s imports %sec2, which takes 3 GB to build", p.ImportPath, services)
+		}
+		if !strings.HasPrefix(p.ImportPath, "autotagger/functions/") {
+			continue
+		}
+		for _, dep := range p.Deps {
+			client, ok := strings.CutPrefix(dep, services)
+			client, _, _ = strings.Cut(client, "/")
+			if ok && !slices.Contains([]string{"internal", "s3", "signin", "sso", "ssooidc", "sts"}, client) {
+				t.Errorf("%s links %s", p.ImportPath, dep)
 			}
 		}
 	}

@@ -3,6 +3,8 @@ package apply
 import (
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"autotagger/internal/catalogue"
 )
 
@@ -59,6 +61,7 @@ const (
 // error of AWS, Why is the error's code instead.
 const (
 	WhyDeadline        = "deadline"         // the context ended before the work began or was done
+	WhyAccounts        = "accounts-differ"  // the event's accounts don't agree, or are none to act for
 	WhyDirectoryBucket = "directory-bucket" // S3 directory buckets are left alone
 	WhyExisted         = "existed-before"   // the call changed a resource, or nothing shows that it created it
 	WhyKeyState        = "key-state"        // a KMS key that is being deleted
@@ -148,6 +151,9 @@ type Options struct {
 	// OptOut tells from a resource's present tags that it wants to be left
 	// alone. Nil: none does.
 	OptOut func(tags map[string]string) bool
+	// Credentials gives the credentials for calls to an account's resources. Nil:
+	// those of the configuration serve every account.
+	Credentials func(account string) aws.CredentialsProvider
 	// Now is the clock, time.Now by default.
 	Now func() time.Time
 	// Concurrency is how many calls run at once at most, 8 by default.

@@ -46,10 +46,11 @@ type caller struct {
 	cfg     aws.Config
 	signer  *v4.Signer
 	retryer aws.Retryer
+	creds   func(account string) aws.CredentialsProvider // nil: cfg's
 }
 
-func newCaller(cfg aws.Config) *caller {
-	return &caller{cfg: cfg, signer: v4.NewSigner(), retryer: retryerOf(cfg)}
+func newCaller(cfg aws.Config, creds func(account string) aws.CredentialsProvider) *caller {
+	return &caller{cfg: cfg, signer: v4.NewSigner(), retryer: retryerOf(cfg), creds: creds}
 }
 
 // retryerOf is the retryer that the SDK's clients would build from cfg. On top
@@ -219,12 +220,16 @@ func particular(id string, body []byte) map[string]string {
 }
 
 func (c *caller) sign(ctx context.Context, req *smithyhttp.Request, cl call, region string) error {
-	if c.cfg.Credentials == nil {
+	provider := c.cfg.Credentials
+	if c.creds != nil {
+		provider = c.creds(cl.account)
+	}
+	if provider == nil {
 		return nil // as the SDK's clients do: sent unsigned, refused by AWS
 	}
-	creds, err := c.cfg.Credentials.Retrieve(ctx)
+	creds, err := provider.Retrieve(ctx)
 	if err != nil {
-		return fmt.Errorf("retrieving credentials: %w", err)
+		return fmt.Errorf("retrieving credentials for account %s: %w", cl.account, err)
 	}
 	// The body was set from cl.body; it is read back here since a signature is
 	// made anew for every attempt.

@@ -77,7 +77,7 @@ func (a *Applier) putCORS(ctx context.Context, r CORSRequest) (put bool, err err
 	if len(rules) == 0 || len(rules) > maxCORSRules || size > maxCORSBytes {
 		return false, bad(WhyCORSLimit)
 	}
-	client := a.s3.of(r.Region)
+	client := a.s3.of(r.Account, r.Region)
 	_, err = client.GetBucketCors(ctx, &s3.GetBucketCorsInput{Bucket: &bucket})
 	if err == nil {
 		return false, nil

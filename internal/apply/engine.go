@@ -88,8 +88,8 @@ func New(cfg aws.Config, o Options) *Applier {
 		cfg.HTTPClient = awshttp.NewBuildableClient() // one pool of connections for all clients
 	}
 	cfg.APIOptions = append(slices.Clone(cfg.APIOptions), observe(o.OnCall, o.Now))
-	c := newCaller(cfg)
-	clients := &s3Clients{cfg: cfg, by: map[string]*s3.Client{}}
+	c := newCaller(cfg, o.Credentials)
+	clients := &s3Clients{cfg: cfg, creds: o.Credentials, by: map[string]*s3.Client{}}
 	// The tagging API's quota is the smallest of all, and shared: a throttle
 	// there is worth more patience than elsewhere.
 	patient := *c

@@ -16,27 +16,35 @@ import (
 	"autotagger/internal/catalogue"
 )
 
-// s3Clients builds S3's client for a region when it is first needed. S3 is the
-// one service with a client of the SDK: its endpoints, checksums and redirects
-// are rules of their own.
+// s3Clients builds S3's client for an account and region when it is first needed.
+// S3 is the one service with a client of the SDK: its endpoints, checksums and
+// redirects are rules of their own.
 type s3Clients struct {
-	cfg aws.Config
-	mu  sync.Mutex
-	by  map[string]*s3.Client
+	cfg   aws.Config
+	creds func(account string) aws.CredentialsProvider // nil: cfg's
+	mu    sync.Mutex
+	by    map[string]*s3.Client
 }
 
-func (c *s3Clients) of(region string) *s3.Client {
+func (c *s3Clients) of(account, region string) *s3.Client {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	client, ok := c.by[region]
+	key := region
+	if c.creds != nil {
+		key = account + " " + region
+	}
+	client, ok := c.by[key]
 	if !ok {
 		client = s3.NewFromConfig(c.cfg, func(o *s3.Options) {
 			o.Region = region
+			if c.creds != nil {
+				o.Credentials = c.creds(account)
+			}
 			// bucket.127.0.0.1 is no name. AWS's own endpoints take the
 			// bucket as a label.
 			o.UsePathStyle = o.BaseEndpoint != nil
 		})
-		c.by[region] = client
+		c.by[key] = client
 	}
 	return client
 }
@@ -102,7 +110,7 @@ func (s s3Store) get(ctx context.Context, t target) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := s.clients.of(t.region).GetBucketTagging(ctx, &s3.GetBucketTaggingInput{Bucket: &bucket})
+	out, err := s.clients.of(t.account, t.region).GetBucketTagging(ctx, &s3.GetBucketTaggingInput{Bucket: &bucket})
 	if codeOf(err) == "NoSuchTagSet" {
 		return map[string]string{}, nil
 	}
@@ -256,7 +264,7 @@ func (s s3Store) merge(ctx context.Context, t target, want map[string]string) er
 			return skip(WhyTagLimit)
 		}
 		wrote = true // even if the answer is an error: it may be the answer that failed
-		err := s.put(ctx, bucket, t.region, set)
+		err := s.put(ctx, bucket, t, set)
 		if o, _ := fate(err); o == Retry && try < mergeTries-1 && ctx.Err() == nil {
 			if err := s.pause(ctx, try+1, err); err != nil {
 				return err
@@ -281,12 +289,12 @@ func (s s3Store) merge(ctx context.Context, t target, want map[string]string) er
 // put replaces the bucket's tags. The client must not repeat it by itself: a put
 // that had arrived, though its answer got lost, would be sent again over what
 // another writer has put since. merge reads anew first.
-func (s s3Store) put(ctx context.Context, bucket, region string, tags map[string]string) error {
+func (s s3Store) put(ctx context.Context, bucket string, t target, tags map[string]string) error {
 	set := make([]types.Tag, 0, len(tags))
 	for _, k := range sortedKeys(tags) {
 		set = append(set, types.Tag{Key: aws.String(k), Value: aws.String(tags[k])})
 	}
-	_, err := s.clients.of(region).PutBucketTagging(ctx, &s3.PutBucketTaggingInput{
+	_, err := s.clients.of(t.account, t.region).PutBucketTagging(ctx, &s3.PutBucketTaggingInput{
 		Bucket: &bucket, Tagging: &types.Tagging{TagSet: set},
 	}, func(o *s3.Options) { o.Retryer = aws.NopRetryer{} })
 	return err

@@ -22,9 +22,14 @@ type Event struct {
 	// parse (Time is then zero).
 	TimeText string
 	Region   string // awsRegion
-	// Account is the account the call acted in: recipientAccountId, or where an
-	// old record lacks it the envelope's or the caller's.
+	// Account is the account the call acted in: Recipient, or where an old record
+	// lacks it Delivered or the caller's.
 	Account string
+	// Recipient is recipientAccountId, and Delivered the account of the EventBridge
+	// event around the record: "" of a bare one. EventBridge sets that itself, for
+	// events that come from another account too.
+	// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-account.html
+	Recipient, Delivered string
 
 	Type         string // eventType: AwsApiCall, AwsServiceEvent, …
 	Category     string // eventCategory: Management, Data, …
@@ -160,11 +165,9 @@ func decode(doc gjson.Result) (*Event, error) {
 	return record(detail, text(account))
 }
 
-// record reads a record. The account is that of the envelope around it, for a
-// record that doesn't name its recipient.
-func record(doc gjson.Result, account string) (*Event, error) {
-	e := &Event{}
-	recipient := ""
+// record reads a record, delivered with the account of the envelope around it.
+func record(doc gjson.Result, delivered string) (*Event, error) {
+	e := &Event{Delivered: delivered}
 	fields := 0
 	digest := false
 	var buf [32]byte
@@ -182,7 +185,7 @@ func record(doc gjson.Result, account string) (*Event, error) {
 		case "awsregion":
 			e.Region = text(v)
 		case "recipientaccountid":
-			recipient = text(v)
+			e.Recipient = text(v)
 		case "eventtype":
 			e.Type = text(v)
 		case "eventcategory":
@@ -232,7 +235,7 @@ func record(doc gjson.Result, account string) (*Event, error) {
 	if t, err := time.Parse(time.RFC3339, e.TimeText); err == nil {
 		e.Time = t
 	}
-	e.Account = cmp.Or(recipient, account, e.Identity.AccountID)
+	e.Account = cmp.Or(e.Recipient, e.Delivered, e.Identity.AccountID)
 	e.DryRun = strings.HasSuffix(e.ErrorCode, "DryRunOperation") || e.Request.Key("dryRun").True()
 	return e, nil
 }

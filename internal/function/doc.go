@@ -19,13 +19,22 @@
 // # Metrics
 //
 // Lines in CloudWatch's embedded metric format, namespace Autotagger, a set for
-// each invocation. Each has the dimension Function (tagger or cors) and those
-// named here:
+// each invocation. Each has the dimension Function (tagger or cors); where more
+// are named, the metric is written with each of those sets:
 //
-//   - Events (Count; Service, Decision): records by what was decided, "tag" or
-//     the reason for skipping.
-//   - Resources (Count; Service, Outcome): resources by what became of them.
-//   - Calls, Throttles (Count; API): requests sent to AWS, retries included,
-//     and those that AWS refused for their rate.
+//   - Events (Count; none, or Service and Decision): records by what was decided,
+//     "tag" or the reason for skipping.
+//   - Resources (Count; Outcome, or Service and Outcome): resources by what became
+//     of them.
+//   - Calls, Throttles (Count; Kind, or API): requests sent to AWS, retries
+//     included, and those that AWS refused for their rate. Kind is read or write.
 //   - TagLatency (Seconds): from eventTime to the tag written.
+//   - Refused (Count): resources that an event may not name, see pipeline.Guard.
+//   - ConfigurationRefused (Count): looks that found no configuration to take, see
+//     package live.
+//
+// # Which policy holds
+//
+// The one that the function was deployed with, or what package live finds instead.
+// When it changes while a batch is being handled, what isn't done comes again.
 package function

@@ -11,6 +11,7 @@ import (
 	"autotagger/internal/apply"
 	"autotagger/internal/cloudtrail"
 	"autotagger/internal/pipeline"
+	"autotagger/internal/policy"
 )
 
 // The keys of a log line.
@@ -34,12 +35,28 @@ const (
 // work that the deadline would cut off is left to the next delivery.
 const margin = 2 * time.Second
 
+// Configuration says which policy holds. It is package live's, or the one that a
+// function was deployed with.
+type Configuration interface {
+	// Policy returns the same pointer as long as the policy doesn't change.
+	Policy(context.Context) (*policy.Policy, error)
+	// Watch returns a context that ends when another policy than the given one
+	// holds.
+	Watch(context.Context, *policy.Policy) (watched context.Context, stop func())
+}
+
 // Handler handles batches of messages.
 type Handler struct {
-	Pipeline *pipeline.Pipeline
-	Log      *slog.Logger
-	Metrics  *Metrics
-	Now      func() time.Time
+	Configuration Configuration
+	// Line makes the pipeline for a policy.
+	Line    func(*policy.Policy) *pipeline.Pipeline
+	Log     *slog.Logger
+	Metrics *Metrics
+	Now     func() time.Time
+
+	// The policy of the last invocation, and its pipeline.
+	policy *policy.Policy
+	line   *pipeline.Pipeline
 }
 
 // ErrNotABatch is what an invocation by anything but a queue ends with:
@@ -59,12 +76,18 @@ func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQS
 		defer cancel()
 	}
 	started := h.Now()
+	line, ctx, stop, err := h.current(ctx)
+	if err != nil {
+		h.Metrics.Flush()
+		return events.SQSEventResponse{}, err
+	}
+	defer stop()
 	records := make([]cloudtrail.Record, len(batch.Records))
 	for i, m := range batch.Records {
 		e, err := cloudtrail.Decode(m.Body)
 		records[i] = cloudtrail.Record{N: i + 1, Event: e, Err: err}
 	}
-	results := h.Pipeline.Run(ctx, records)
+	results := line.Run(ctx, records)
 	var response events.SQSEventResponse
 	took := h.Now().Sub(started)
 	for i := range results {
@@ -76,6 +99,21 @@ func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQS
 	}
 	h.Metrics.Flush()
 	return response, nil
+}
+
+// current returns the pipeline for the policy that holds, and a context that ends
+// when another one does: what isn't done by then comes again, and is done under that.
+// Lambda runs one invocation of a process at a time.
+func (h *Handler) current(ctx context.Context) (*pipeline.Pipeline, context.Context, func(), error) {
+	p, err := h.Configuration.Policy(ctx)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if p != h.policy {
+		h.policy, h.line = p, h.Line(p)
+	}
+	watched, stop := h.Configuration.Watch(ctx, p)
+	return h.line, watched, stop, nil
 }
 
 // log writes the event's line.
@@ -121,17 +159,27 @@ func (h *Handler) count(r *pipeline.Result) {
 	if decision == "" {
 		decision = "tag"
 	}
+	h.Metrics.Count("Events", 1)
 	h.Metrics.Count("Events", 1, Dimension{"Service", service}, Dimension{"Decision", decision})
 	for i := range r.Resources {
 		out := &r.Resources[i]
+		if out.Refused != "" {
+			h.Metrics.Count("Refused", 1)
+		}
 		if out.Tag != nil {
-			h.Metrics.Count("Resources", 1, Dimension{"Service", service}, Dimension{"Outcome", string(out.Tag.Outcome)})
+			h.outcome(service, string(out.Tag.Outcome))
 			if out.Tag.Outcome == apply.Tagged && !r.Record.Event.Time.IsZero() {
 				h.Metrics.Observe("TagLatency", "Seconds", h.Now().Sub(r.Record.Event.Time).Seconds())
 			}
 		}
 		if out.CORS != nil {
-			h.Metrics.Count("Resources", 1, Dimension{"Service", service}, Dimension{"Outcome", "cors-" + string(out.CORS.Outcome)})
+			h.outcome(service, "cors-"+string(out.CORS.Outcome))
 		}
 	}
+}
+
+// outcome counts what became of a resource, of its service and of all.
+func (h *Handler) outcome(service, outcome string) {
+	h.Metrics.Count("Resources", 1, Dimension{"Outcome", outcome})
+	h.Metrics.Count("Resources", 1, Dimension{"Service", service}, Dimension{"Outcome", outcome})
 }

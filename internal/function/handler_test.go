@@ -38,6 +38,23 @@ func (s *scripted) Tag(ctx context.Context, reqs []apply.Request) []apply.Result
 
 func (s *scripted) PutCORS(context.Context, []apply.CORSRequest) []apply.CORSResult { return nil }
 
+// steady is a configuration that changes when the test says so.
+type steady struct {
+	policy *policy.Policy
+	err    error
+	change func() // called while work under the policy begins
+}
+
+func (s *steady) Policy(context.Context) (*policy.Policy, error) { return s.policy, s.err }
+
+func (s *steady) Watch(ctx context.Context, _ *policy.Policy) (context.Context, func()) {
+	watched, cancel := context.WithCancel(ctx)
+	if s.change != nil {
+		cancel()
+	}
+	return watched, cancel
+}
+
 func newHandler(t *testing.T, config string) (*function.Handler, *scripted, *bytes.Buffer) {
 	t.Helper()
 	p, err := policy.Parse("test.yaml", []byte(config))
@@ -47,10 +64,13 @@ func newHandler(t *testing.T, config string) (*function.Handler, *scripted, *byt
 	var out bytes.Buffer
 	applier := &scripted{}
 	return &function.Handler{
-		Pipeline: &pipeline.Pipeline{Planner: &plan.Planner{Catalogue: catalogue.Default(), Policy: p}, Applier: applier, Tag: true},
-		Log:      slog.New(slog.NewJSONHandler(&out, nil)),
-		Metrics:  function.NewMetrics(&out, "tagger", time.Now),
-		Now:      time.Now,
+		Configuration: &steady{policy: p},
+		Line: func(p *policy.Policy) *pipeline.Pipeline {
+			return &pipeline.Pipeline{Planner: &plan.Planner{Catalogue: catalogue.Default(), Policy: p}, Applier: applier, Tag: true, Guard: &pipeline.Guard{}}
+		},
+		Log:     slog.New(slog.NewJSONHandler(&out, nil)),
+		Metrics: function.NewMetrics(&out, "tagger", time.Now),
+		Now:     time.Now,
 	}, applier, &out
 }
 

@@ -67,10 +67,15 @@ func (m *Metrics) Observe(name, unit string, value float64, dimensions ...Dimens
 
 // Call counts a request that was sent to AWS.
 func (m *Metrics) Call(c apply.Call) {
-	api := Dimension{"API", c.Service + ":" + c.Operation}
-	m.Count("Calls", 1, api)
-	if c.Throttled {
-		m.Count("Throttles", 1, api)
+	kind := Dimension{"Kind", "read"}
+	if c.Write {
+		kind.Value = "write"
+	}
+	for _, d := range []Dimension{kind, {"API", c.Service + ":" + c.Operation}} {
+		m.Count("Calls", 1, d)
+		if c.Throttled {
+			m.Count("Throttles", 1, d)
+		}
 	}
 }
 

@@ -12,13 +12,12 @@ import (
 
 	"autotagger/internal/apply"
 	"autotagger/internal/catalogue"
+	"autotagger/internal/deployment"
+	"autotagger/internal/live"
 	"autotagger/internal/pipeline"
 	"autotagger/internal/plan"
 	"autotagger/internal/policy"
 )
-
-// EnvConfig names the variable that holds the path of the configuration file.
-const EnvConfig = "AUTOTAGGER_CONFIG"
 
 // Job is what a function does with the events it gets.
 type Job struct {
@@ -39,11 +38,11 @@ func Main(j Job) int {
 }
 
 // New sets up a function's handler: the configuration from the file that env
-// names, AWS from the environment. Log and metrics go to standard output; the
-// log's level is Lambda's own setting.
+// names and what package live finds, AWS from the environment. Log and metrics go
+// to standard output; the log's level is Lambda's own setting.
 // https://docs.aws.amazon.com/lambda/latest/dg/golang-logging.html
 func New(ctx context.Context, j Job, env func(string) string) (*Handler, error) {
-	p, err := readPolicy(env(EnvConfig))
+	p, err := readPolicy(env(deployment.EnvConfig))
 	if err != nil {
 		return nil, err
 	}
@@ -51,26 +50,46 @@ func New(ctx context.Context, j Job, env func(string) string) (*Handler, error) 
 	if err != nil {
 		return nil, fmt.Errorf("loading the AWS configuration: %w", err)
 	}
-	metrics := NewMetrics(os.Stdout, j.Name, time.Now)
-	return &Handler{
-		Pipeline: &pipeline.Pipeline{
+	h := &Handler{Log: lambdacontext.NewLogger(), Metrics: NewMetrics(os.Stdout, j.Name, time.Now), Now: time.Now}
+	o := apply.Options{Now: time.Now, OnCall: h.Metrics.Call}
+	if role := env(deployment.EnvSpokeRole); role != "" {
+		o.Credentials = newSpokes(cfg, role).credentials
+	}
+	guard := &pipeline.Guard{Account: env(deployment.EnvAccount)}
+	h.Line = func(p *policy.Policy) *pipeline.Pipeline {
+		o := o
+		o.Replace, o.OptOut = p.Existing == policy.Replace, p.OptOut
+		return &pipeline.Pipeline{
 			Planner: &plan.Planner{Catalogue: catalogue.Default(), Policy: p},
-			Applier: apply.New(cfg, apply.Options{
-				Replace: p.Existing == policy.Replace, OptOut: p.OptOut, Now: time.Now, OnCall: metrics.Call,
-			}),
-			Tag: j.Tag, CORS: j.CORS,
-		},
-		Log:     lambdacontext.NewLogger(),
-		Metrics: metrics,
-		Now:     time.Now,
-	}, nil
+			Applier: apply.New(cfg, o),
+			Tag:     j.Tag, CORS: j.CORS,
+			Guard: guard,
+		}
+	}
+	h.Configuration = fixed{p}
+	if env(deployment.EnvParameters) != "" {
+		h.Configuration = live.New(cfg, live.Options{
+			Deployed: p, Log: h.Log, Now: time.Now,
+			OnRefused: func() { h.Metrics.Count("ConfigurationRefused", 1) },
+		})
+	}
+	return h, nil
+}
+
+// fixed is a configuration that doesn't change.
+type fixed struct{ policy *policy.Policy }
+
+func (f fixed) Policy(context.Context) (*policy.Policy, error) { return f.policy, nil }
+
+func (f fixed) Watch(ctx context.Context, _ *policy.Policy) (context.Context, func()) {
+	return ctx, func() {}
 }
 
 // readPolicy reads the configuration. A function has one: without it tags
 // would be written that nobody asked for.
 func readPolicy(path string) (*policy.Policy, error) {
 	if path == "" {
-		return nil, fmt.Errorf("reading the configuration: %s is not set; it is to name the file", EnvConfig)
+		return nil, fmt.Errorf("reading the configuration: %s is not set; it is to name the file", deployment.EnvConfig)
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {

@@ -34,6 +34,8 @@ type Pipeline struct {
 	Applier Applier
 	Tag     bool
 	CORS    bool
+	// Guard, where there is one, keeps events from acting in other accounts.
+	Guard *Guard
 }
 
 // Result is what became of one record.
@@ -50,6 +52,8 @@ type Result struct {
 type ResourceResult struct {
 	Tag  *apply.Result
 	CORS *apply.CORSResult
+	// Refused is why the Guard let nothing be written, "" where it did.
+	Refused string
 }
 
 // malformed is the reason of a record that can't be read: the only reason that
@@ -120,6 +124,10 @@ func (p *Pipeline) Apply(ctx context.Context, results []Result, todo func(*Resou
 			if !todo(out) {
 				continue
 			}
+			if out.Refused = p.Guard.Refuses(r.Plan.Event, res); out.Refused != "" {
+				p.refuse(res, out)
+				continue
+			}
 			if res.Mode == policy.Observe {
 				p.would(res, out)
 				continue
@@ -171,6 +179,16 @@ func (p *Pipeline) would(res plan.Resource, out *ResourceResult) {
 	}
 	if p.CORS && len(res.CORS) > 0 {
 		out.CORS = &apply.CORSResult{Outcome: WouldPut}
+	}
+}
+
+// refuse is what becomes of a resource that the Guard keeps.
+func (p *Pipeline) refuse(res plan.Resource, out *ResourceResult) {
+	if p.Tag {
+		out.Tag = &apply.Result{Outcome: apply.Skipped, Why: apply.WhyAccounts}
+	}
+	if p.CORS && len(res.CORS) > 0 {
+		out.CORS = &apply.CORSResult{Outcome: apply.CORSSkipped, Why: apply.WhyAccounts}
 	}
 }
 

@@ -93,6 +93,9 @@ func resourceRow(res plan.Resource, out *ResourceResult) ResourceRow {
 			row.Error = t.Err.Error()
 		}
 	}
+	if row.Error == "" {
+		row.Error = out.Refused
+	}
 	if c := out.CORS; c != nil {
 		switch c.Outcome {
 		case apply.CORSSkipped:

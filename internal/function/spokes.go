@@ -1,0 +1,50 @@
+package function
+
+import (
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"autotagger/internal/resolve"
+)
+
+// expiryWindow is how long before their end credentials are renewed: longer than an
+// invocation may last.
+const expiryWindow = 2 * time.Minute
+
+// sessionName is what the functions' sessions in spokes are called in CloudTrail.
+const sessionName = "autotagger"
+
+// spokes gives each account's credentials: those of the role that the account's
+// spoke has for this function.
+type spokes struct {
+	role, partition string
+	sts             *sts.Client
+
+	mu sync.Mutex
+	by map[string]aws.CredentialsProvider
+}
+
+func newSpokes(cfg aws.Config, role string) *spokes {
+	return &spokes{role: role, partition: resolve.Partition(cfg.Region), sts: sts.NewFromConfig(cfg), by: map[string]aws.CredentialsProvider{}}
+}
+
+// credentials returns the account's, assumed when they are first needed and kept
+// until shortly before they expire.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_switch-role-api.html
+func (s *spokes) credentials(account string) aws.CredentialsProvider {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.by[account]
+	if p == nil {
+		arn := "arn:" + s.partition + ":iam::" + account + ":role/" + s.role
+		p = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(s.sts, arn, func(o *stscreds.AssumeRoleOptions) {
+			o.RoleSessionName = sessionName
+		}), func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = expiryWindow })
+		s.by[account] = p
+	}
+	return p
+}
