@@ -96,14 +96,16 @@ corpus: ## the score on recorded events and what the rules let through, where CO
 wire: ## compare our requests with those of the SDK's clients of 63 services
 	cd internal/wire && $(GO) mod tidy -diff && $(GO) vet ./... && $(GO) test ./...
 
-# The functions, as they are deployed. Without -buildvcs=false an asset would
-# change with every commit.
-build/%/bootstrap: FORCE
-	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) build -buildvcs=false -tags lambda.norpc -trimpath -ldflags='-s -w -buildid=' -o $@ ./functions/$*
+# The functions, as they are deployed: BUILD/ARCHITECTURE/FUNCTION/bootstrap.
+# Without -buildvcs=false an asset would change with every commit.
+BUILD ?= build
+BOOTSTRAPS = $(foreach arch,arm64 amd64,$(foreach function,tagger cors,$(BUILD)/$(arch)/$(function)/bootstrap))
+$(BOOTSTRAPS): $(BUILD)/%/bootstrap: FORCE
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(*D) $(GO) build -buildvcs=false -tags lambda.norpc -trimpath -ldflags='-s -w -buildid=' -o $@ ./functions/$(*F)
 FORCE:
 
 .PHONY: functions
-functions: build/tagger/bootstrap build/cors/bootstrap ## build the Lambda functions
+functions: $(BOOTSTRAPS) ## build the Lambda functions, for both architectures
 
 node_modules: package.json package-lock.json
 	npm ci --no-audit --no-fund

@@ -18,9 +18,13 @@ const (
 // bootstrap from the build folder and the configuration. The build folder
 // itself isn't touched, so that it holds nothing but what the build made.
 // It returns the folder.
-func makeAsset(stage, build, function string, config []byte) (string, error) {
-	from := filepath.Join(build, function, bootstrap)
-	if err := checkBootstrap(from); err != nil {
+func makeAsset(stage string, s Settings, function string) (string, error) {
+	machine, folder := elf.EM_AARCH64, "arm64"
+	if s.Architecture == x86_64 {
+		machine, folder = elf.EM_X86_64, "amd64" // as Go names it
+	}
+	from := filepath.Join(s.Build, folder, function, bootstrap)
+	if err := checkBootstrap(from, machine, s.Architecture); err != nil {
 		return "", err
 	}
 	code, err := os.ReadFile(from)
@@ -36,7 +40,7 @@ func makeAsset(stage, build, function string, config []byte) (string, error) {
 	// https://docs.aws.amazon.com/lambda/latest/dg/configuration-function-zip.html
 	return dir, errors.Join(
 		write(filepath.Join(dir, bootstrap), code, 0o755),
-		write(filepath.Join(dir, configFile), config, 0o644),
+		write(filepath.Join(dir, configFile), s.File, 0o644),
 	)
 }
 
@@ -48,7 +52,7 @@ func write(path string, data []byte, mode fs.FileMode) error {
 }
 
 // checkBootstrap refuses what would only fail once it runs on Lambda.
-func checkBootstrap(path string) error {
+func checkBootstrap(path string, machine elf.Machine, architecture string) error {
 	const remedy = "run make functions"
 	f, err := elf.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -58,8 +62,8 @@ func checkBootstrap(path string) error {
 		return fmt.Errorf("%s is no Linux program (%w): %s", path, err, remedy)
 	}
 	defer f.Close()
-	if f.Machine != elf.EM_AARCH64 {
-		return fmt.Errorf("%s is built for %v, the function runs on arm64: %s", path, f.Machine, remedy)
+	if f.Machine != machine {
+		return fmt.Errorf("%s is built for %v, the function runs on %s: %s", path, f.Machine, architecture, remedy)
 	}
 	return nil
 }

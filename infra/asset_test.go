@@ -10,7 +10,7 @@ import (
 
 func TestMakeAsset(t *testing.T) {
 	build, stage := bootstraps(t), t.TempDir()
-	dir, err := makeAsset(stage, build, "tagger", []byte("mode: off\n"))
+	dir, err := makeAsset(stage, Settings{Build: build, Architecture: arm64, File: []byte("mode: off\n")}, "tagger")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,11 +47,11 @@ func TestBootstrapRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			build := bootstraps(t)
-			path := filepath.Join(build, "cors", "bootstrap")
+			path := filepath.Join(build, "arm64", "cors", "bootstrap")
 			if err := c.spoil(path); err != nil {
 				t.Fatal(err)
 			}
-			_, _, err := makeStack(testConfig, build, testAccount, testRegion)
+			_, _, err := makeStack(testConfig, build)
 			if err == nil {
 				t.Fatal("it is deployed")
 			}

@@ -20,7 +20,7 @@ func TestPermissionsSuffice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tpl, _, err := makeStack(string(config), bootstraps(t), testAccount, testRegion)
+	tpl, _, err := makeStack(string(config), bootstraps(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,18 +65,18 @@ func resolved(t *testing.T, document json.RawMessage) string {
 	if err := json.Unmarshal(document, &v); err != nil {
 		t.Fatal(err)
 	}
-	out, err := json.Marshal(resolve(v))
+	out, err := json.Marshal(texted(v))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(out)
 }
 
-func resolve(v any) any {
+func texted(v any) any {
 	switch v := v.(type) {
 	case []any:
 		for i := range v {
-			v[i] = resolve(v[i])
+			v[i] = texted(v[i])
 		}
 	case map[string]any:
 		if name, ok := v["Ref"]; ok {
@@ -90,7 +90,7 @@ func resolve(v any) any {
 		}
 		if join, ok := v["Fn::Join"].([]any); ok && len(join) == 2 {
 			var text []string
-			parts, _ := resolve(join[1]).([]any)
+			parts, _ := texted(join[1]).([]any)
 			for _, part := range parts {
 				s, _ := part.(string)
 				text = append(text, s)
@@ -99,7 +99,7 @@ func resolve(v any) any {
 			return strings.Join(text, separator)
 		}
 		for key := range v {
-			v[key] = resolve(v[key])
+			v[key] = texted(v[key])
 		}
 	}
 	return v

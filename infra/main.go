@@ -6,6 +6,8 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
+
+	"autotagger/internal/catalogue"
 )
 
 func main() {
@@ -41,9 +43,20 @@ func synth() (err error) {
 		return fmt.Errorf("making a folder for the assets: %w", err)
 	}
 	defer os.RemoveAll(stage) // the app has its own copy by then
-	if _, err := newStack(app, s, stage); err != nil {
+	if err := newApp(app, s, stage); err != nil {
 		return err
 	}
 	app.Synth(nil)
 	return nil
+}
+
+// newApp adds the stacks of a deployment to an app.
+func newApp(app awscdk.App, s Settings, stage string) error {
+	all, err := catalogue.Default().All()
+	if err != nil {
+		return err
+	}
+	rows := s.Policy.RowsOn(all)
+	_, err = newHub(app, s, rows, stage)
+	return err
 }

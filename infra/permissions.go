@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/jsii-runtime-go"
+
+	"autotagger/internal/deployment"
 )
 
 // Limits of IAM. Tagging every service takes more than the 10,240 characters
@@ -184,8 +186,9 @@ func (g grant) split() ([]grant, error) {
 	return append(all, part), nil
 }
 
-// allowTagging lets a role take tagging actions, with the given tag keys. The role names its policies, not they the role, so that they
-// are there before it and thus before the function.
+// allowTagging lets a role take tagging actions, with the given tag keys. The role
+// names its policies, not they the role, so that they are there before it and thus
+// before the function.
 func allowTagging(role awsiam.Role, actions, keys []string) error {
 	for _, k := range keys {
 		// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html#reference_iam-quotas-names
@@ -222,15 +225,64 @@ func allowTagging(role awsiam.Role, actions, keys []string) error {
 
 // allowCORS lets a role read and put the cross-origin rules of buckets.
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
-func allowCORS(stack awscdk.Stack, role awsiam.Role) {
+func allowCORS(role awsiam.Role) {
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid:     jsii.String("CORS"),
-		Actions: jsii.Strings("s3:GetBucketCORS", "s3:PutBucketCORS"),
-		Resources: &[]*string{stack.FormatArn(&awscdk.ArnComponents{
-			Service:  jsii.String("s3"),
-			Region:   jsii.String(""),
-			Account:  jsii.String(""),
-			Resource: jsii.String("*"),
+		Sid:       jsii.String("CORS"),
+		Actions:   jsii.Strings("s3:GetBucketCORS", "s3:PutBucketCORS"),
+		Resources: &[]*string{bucketArn(awscdk.Stack_Of(role), "*")},
+	}))
+}
+
+// bucketArn is the ARN of a bucket, or of objects as bucket/key.
+func bucketArn(stack awscdk.Stack, name string) *string {
+	return stack.FormatArn(&awscdk.ArnComponents{
+		Service: jsii.String("s3"), Region: jsii.String(""), Account: jsii.String(""), Resource: jsii.String(name),
+	})
+}
+
+// allowAssuming lets a function's role take the role of its job in the accounts
+// of the organisation, and in no others.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-resourceorgid
+func (h *hub) allowAssuming(role awsiam.Role, function string) {
+	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid:     jsii.String("AssumeSpokeRoles"),
+		Actions: jsii.Strings("sts:AssumeRole"),
+		Resources: &[]*string{h.stack.FormatArn(&awscdk.ArnComponents{
+			Service: jsii.String("iam"), Region: jsii.String(""), Account: jsii.String("*"),
+			Resource: jsii.String("role"), ResourceName: jsii.String(deployment.SpokeRole(function)),
 		})},
+		Conditions: &map[string]any{"StringEquals": map[string]any{"aws:ResourceOrgID": h.settings.Organization}},
+	}))
+}
+
+// parameterArn is the ARN of a parameter, whose name begins with a slash.
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
+func parameterArn(stack awscdk.Stack, name string) *string {
+	return stack.FormatArn(&awscdk.ArnComponents{
+		Service: jsii.String("ssm"), Resource: jsii.String("parameter"), ResourceName: jsii.String(strings.TrimPrefix(name, "/")),
+	})
+}
+
+// allowConfiguration lets a function's role read what can be changed without a
+// deployment.
+func (h *hub) allowConfiguration(role awsiam.Role) {
+	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid:       jsii.String("Parameters"),
+		Actions:   jsii.Strings("ssm:GetParameters"),
+		Resources: &[]*string{parameterArn(h.stack, deployment.ParameterWriting), parameterArn(h.stack, deployment.ParameterConfiguration)},
+	}))
+	bucket := h.settings.ConfigBucket
+	if bucket == "" {
+		return
+	}
+	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid:       jsii.String("Configuration"),
+		Actions:   jsii.Strings("s3:GetObject", "s3:GetObjectVersion"),
+		Resources: &[]*string{bucketArn(h.stack, bucket+"/*")},
+	}))
+	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid:       jsii.String("ConfigurationVersions"),
+		Actions:   jsii.Strings("s3:ListBucketVersions"),
+		Resources: &[]*string{bucketArn(h.stack, bucket)},
 	}))
 }

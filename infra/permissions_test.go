@@ -96,8 +96,9 @@ func ofRole(t *testing.T, job string) []statement {
 
 // What a function needs for itself: its log group and its queue.
 var (
-	ownLogs  = []string{"logs:CreateLogStream", "logs:PutLogEvents"}
-	ownQueue = []string{"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ReceiveMessage"}
+	ownLogs       = []string{"logs:CreateLogStream", "logs:PutLogEvents"}
+	ownParameters = []string{"ssm:GetParameters"}
+	ownQueue      = []string{"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ReceiveMessage"}
 )
 
 // divide sorts a role's statements: those for the function itself are checked
@@ -119,6 +120,13 @@ func divide(t *testing.T, job string) []statement {
 		var r ref
 		_ = json.Unmarshal(s.Resource, &r) // other forms don't name one resource
 		switch {
+		case slices.Equal(actions, ownParameters):
+			for _, name := range []string{"/autotagger/writing", "/autotagger/configuration"} {
+				if want := `:ssm:` + testRegion + `:` + testAccount + `:parameter` + name + `"`; strings.Count(string(s.Resource), want) != 1 || strings.Count(string(s.Resource), ":ssm:") != 2 {
+					t.Errorf("%s reads the parameters %s, want %s", job, s.Resource, want)
+				}
+			}
+			own++
 		case slices.Equal(actions, ownLogs) && strings.HasPrefix(r.id(), job+"Logs"),
 			slices.Equal(actions, ownQueue) && strings.HasPrefix(r.id(), job+"Queue"):
 			own++
@@ -126,8 +134,8 @@ func divide(t *testing.T, job string) []statement {
 			rest = append(rest, s)
 		}
 	}
-	if own != 2 {
-		t.Errorf("%s: %d statements for its own logs and queue, want 2", job, own)
+	if own != 3 {
+		t.Errorf("%s: %d statements for its own logs, parameters and queue, want 3", job, own)
 	}
 	return rest
 }
@@ -372,10 +380,14 @@ func TestQueuePolicies(t *testing.T) {
 			continue
 		}
 		s := allowed[0]
-		arn, _ := json.Marshal(s.Condition["ArnLike"]["aws:SourceArn"])
-		wantARN := `:events:` + testRegion + `:` + testAccount + `:rule/` + sender + `"`
-		if !slices.Equal(s.Action, texts{"sqs:SendMessage"}) || !maps.Equal(s.Principal, map[string]string{"Service": "events.amazonaws.com"}) ||
-			!strings.Contains(string(arn), wantARN) || s.Condition["StringEquals"]["aws:SourceAccount"] != testAccount {
+		arns, _ := s.Condition["ArnLike"]["aws:SourceArn"].([]any)
+		for i, bus := range []string{"", "autotagger/"} {
+			arn, _ := json.Marshal(arns[i])
+			if want := `:events:` + testRegion + `:` + testAccount + `:rule/` + bus + sender + `"`; !strings.Contains(string(arn), want) {
+				t.Errorf("%s lets in %s, want %s", id, arn, want)
+			}
+		}
+		if !slices.Equal(s.Action, texts{"sqs:SendMessage"}) || !maps.Equal(s.Principal, map[string]string{"Service": "events.amazonaws.com"}) || len(arns) != 2 || s.Condition["StringEquals"]["aws:SourceAccount"] != testAccount {
 			t.Errorf("%s lets in %+v", id, s)
 		}
 	}

@@ -12,74 +12,138 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"autotagger/internal/catalogue"
+	"autotagger/internal/cloudtrail"
+	"autotagger/internal/deployment"
 )
-
-// rulePrefix begins the names of all rules; the queues' policies know them by
-// it.
-const rulePrefix = "autotagger-"
 
 // maxRuleName is how long a rule's name may be.
 // https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html
 const maxRuleName = 64
 
-// newRules makes one rule a pattern on the default bus, where AWS's own events
-// arrive. Rules are named for their pattern's label, which stays when the
-// catalogue gains a service: a deployment changes that service's rule alone.
-//
-// The rules are made from the pattern's JSON by the resource itself: the
+// target is where a rule sends to.
+type target struct {
+	arn, role   *string // the role to do so under; nil where the target's policy lets rules in
+	undelivered *string // ARN of the queue for what can't be delivered
+	// first has to be there before the first event: a delivery that isn't permitted
+	// isn't retried.
+	first []constructs.IDependable
+}
+
+// queueTarget is a queue. It takes no role: its policy lets our rules in.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
+func queueTarget(queue, undelivered awssqs.Queue) target {
+	t := target{arn: queue.QueueArn(), undelivered: undelivered.QueueArn()}
+	for _, q := range []awssqs.Queue{queue, undelivered} {
+		t.first = append(t.first, q.Node().FindChild(jsii.String("Policy")))
+	}
+	return t
+}
+
+// newRule makes a rule on a bus; nil is the default bus, where AWS's own events
+// arrive. The rule is made from the pattern's JSON by the resource itself: the
 // higher construct's EventPattern would have to be told each field.
-func newRules(scope constructs.Construct, function string, patterns []catalogue.Pattern, queue, undelivered awssqs.Queue) error {
+func (t target) newRule(scope constructs.Construct, id, name, about string, pattern any, bus *string) {
+	rule := awsevents.NewCfnRule(scope, jsii.String(id), &awsevents.CfnRuleProps{
+		Name:         jsii.String(name),
+		Description:  jsii.String("For autotagger: " + about),
+		EventBusName: bus,
+		EventPattern: pattern,
+		Targets: []any{awsevents.CfnRule_TargetProperty{
+			Id:      jsii.String("autotagger"),
+			Arn:     t.arn,
+			RoleArn: t.role,
+			// Both are the service's defaults and its limits; without the
+			// dead-letter queue what fails for a day is gone.
+			// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
+			RetryPolicy: awsevents.CfnRule_RetryPolicyProperty{
+				MaximumEventAgeInSeconds: jsii.Number(86400),
+				MaximumRetryAttempts:     jsii.Number(185),
+			},
+			DeadLetterConfig: awsevents.CfnRule_DeadLetterConfigProperty{Arn: t.undelivered},
+		}},
+	})
+	rule.Node().AddDependency(t.first...)
+}
+
+// newRules makes one rule a pattern on the default bus. Rules are named for their
+// pattern's label, which stays when the catalogue gains a service: a deployment
+// changes that service's rule alone.
+func newRules(scope constructs.Construct, kind string, patterns []catalogue.Pattern, to target) error {
 	for _, p := range patterns {
-		name := rulePrefix + function + "-" + p.Label
+		name := deployment.Prefix + kind + "-" + p.Label
 		if len(name) > maxRuleName {
 			return fmt.Errorf("the rule's name %s is longer than %d characters", name, maxRuleName)
 		}
-		var pattern map[string]any
-		if err := json.Unmarshal([]byte(p.JSON()), &pattern); err != nil {
-			return fmt.Errorf("reading the event pattern of %s: %w", p.Label, err)
+		pattern, err := asMap(p)
+		if err != nil {
+			return err
 		}
-		rule := awsevents.NewCfnRule(scope, jsii.String("Rule-"+p.Label), &awsevents.CfnRuleProps{
-			Name:         jsii.String(name),
-			Description:  jsii.String("For autotagger: " + p.About),
-			EventPattern: pattern,
-			Targets: []any{awsevents.CfnRule_TargetProperty{
-				Id:  jsii.String("queue"),
-				Arn: queue.QueueArn(),
-				// Both are the service's defaults and its limits; without the
-				// dead-letter queue what fails for a day is gone.
-				// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
-				RetryPolicy: awsevents.CfnRule_RetryPolicyProperty{
-					MaximumEventAgeInSeconds: jsii.Number(86400),
-					MaximumRetryAttempts:     jsii.Number(185),
-				},
-				DeadLetterConfig: awsevents.CfnRule_DeadLetterConfigProperty{Arn: undelivered.QueueArn()},
-			}},
-		})
-		// A delivery that isn't permitted isn't retried: the queues' policies
-		// have to be there before the first event.
-		for _, q := range []awssqs.Queue{queue, undelivered} {
-			rule.Node().AddDependency(q.Node().FindChild(jsii.String("Policy")))
-		}
+		to.newRule(scope, "Rule-"+p.Label, name, p.About, pattern, nil)
 	}
 	return nil
 }
 
-// letRulesSend lets the rules whose names start with a prefix send to a queue.
-// One statement serves them all: one for each would outgrow the queue's policy.
+func asMap(p catalogue.Pattern) (map[string]any, error) {
+	var pattern map[string]any
+	if err := json.Unmarshal([]byte(p.JSON()), &pattern); err != nil {
+		return nil, fmt.Errorf("reading the event pattern of %s: %w", p.Label, err)
+	}
+	return pattern, nil
+}
+
+// forwarded lets through the API calls of AWS's own sources, which nobody but AWS
+// can put on a bus: which calls matter, the spokes' rules have decided.
+// https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsRequestEntry.html
+func forwarded() map[string]any {
+	return map[string]any{
+		"source":      []any{map[string]any{"prefix": "aws."}},
+		"detail-type": []any{cloudtrail.DetailType},
+	}
+}
+
+// addBusRules joins the hub's bus with a function's queue. The tagger gets all
+// that is forwarded, since spokes forward what is the tagger's; the others what
+// is theirs of it.
+func (h *hub) addBusRules(scope constructs.Construct, j *job, patterns []catalogue.Pattern, to target) error {
+	const kind = "-bus"
+	if j.name == "tagger" {
+		to.newRule(scope, "BusRule", deployment.Prefix+j.name+kind, "what spokes forward", forwarded(), h.bus.Ref())
+		return nil
+	}
+	for _, p := range patterns {
+		pattern, err := asMap(p)
+		if err != nil {
+			return err
+		}
+		to.newRule(scope, "BusRule-"+p.Label, deployment.Prefix+j.name+kind+"-"+p.Label, p.About, pattern, h.bus.Ref())
+	}
+	return nil
+}
+
+// letRulesSend lets rules whose names start with our prefix and more send to a
+// queue, those of the default bus and of ours. One statement serves them all:
+// one for each would outgrow the queue's policy.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sqs-permissions
-func letRulesSend(stack awscdk.Stack, queue awssqs.Queue, prefix string) {
+func letRulesSend(stack awscdk.Stack, queue awssqs.Queue, names string) {
 	queue.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid:        jsii.String("Rules"),
 		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil)},
 		Actions:    jsii.Strings("sqs:SendMessage"),
 		Resources:  &[]*string{queue.QueueArn()},
 		Conditions: &map[string]any{
-			"ArnLike": map[string]any{"aws:SourceArn": stack.FormatArn(&awscdk.ArnComponents{
-				Service:      jsii.String("events"),
-				Resource:     jsii.String("rule"),
-				ResourceName: jsii.String(prefix + "*"),
-			})},
+			"ArnLike": map[string]any{"aws:SourceArn": []any{
+				ruleArn(stack, deployment.Prefix+names+"*"), ruleArn(stack, deployment.Bus+"/"+deployment.Prefix+names+"*"),
+			}},
 			"StringEquals": map[string]any{"aws:SourceAccount": stack.Account()},
 		},
 	}))
+}
+
+// ruleArn is a rule's ARN: of the default bus by its name, of another by the
+// bus's and its own.
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridge.html
+func ruleArn(stack awscdk.Stack, name string) *string {
+	return stack.FormatArn(&awscdk.ArnComponents{
+		Service: jsii.String("events"), Resource: jsii.String("rule"), ResourceName: jsii.String(name),
+	})
 }

@@ -20,7 +20,7 @@ import (
 
 type rule struct {
 	Name         string
-	EventBusName string
+	EventBusName ref
 	State        string
 	EventPattern json.RawMessage
 	Targets      []struct {
@@ -32,12 +32,12 @@ type rule struct {
 	}
 }
 
-// rules returns the rules of a function by name.
+// rules returns the rules of a function on the default bus by name.
 func rules(t *testing.T, function string) map[string]rule {
 	t.Helper()
 	out := map[string]rule{}
 	for _, r := range all[rule](t, theTemplate(t), "AWS::Events::Rule") {
-		if strings.HasPrefix(r.Name, "autotagger-"+function+"-") {
+		if strings.HasPrefix(r.Name, "autotagger-"+function+"-") && r.EventBusName.Ref == "" {
 			out[r.Name] = r
 		}
 	}
@@ -94,6 +94,14 @@ func TestPatterns(t *testing.T) {
 			t.Errorf("%s: the patterns are\n%s\nwant\n%s", function, strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
 	}
+	for id, r := range all[rule](t, theTemplate(t), "AWS::Events::Rule") {
+		if r.EventBusName.Ref != "" {
+			count++
+			if !strings.HasPrefix(r.EventBusName.Ref, "Bus") {
+				t.Errorf("%s is on %+v", id, r.EventBusName)
+			}
+		}
+	}
 	if n := len(all[rule](t, theTemplate(t), "AWS::Events::Rule")); n != count {
 		t.Errorf("%d rules, %d of them the functions'", n, count)
 	}
@@ -127,7 +135,7 @@ func TestTargets(t *testing.T) {
 		policyOf[p.Queues[0].id()] = id
 	}
 	for id, r := range all[rule](t, tpl, "AWS::Events::Rule") {
-		if len(r.Name) > maxRuleName || r.EventBusName != "" || r.State == "DISABLED" || len(r.Targets) != 1 {
+		if len(r.Name) > maxRuleName || r.State == "DISABLED" || len(r.Targets) != 1 {
 			t.Errorf("%s: %+v", id, r)
 			continue
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/jsii-runtime-go"
 
+	"autotagger/internal/catalogue"
 	"autotagger/internal/policy"
 )
 
@@ -90,7 +91,7 @@ var mainTemplate = sync.OnceValues(func() (template, error) {
 	if err := writeBootstraps(build); err != nil {
 		return template{}, err
 	}
-	tpl, _, err := makeStack(testConfig, build, testAccount, testRegion)
+	tpl, _, err := makeStack(testConfig, build)
 	return tpl, err
 })
 
@@ -103,30 +104,49 @@ func theTemplate(t *testing.T) template {
 	return tpl
 }
 
-// makeStack makes the stack for a configuration.
-func makeStack(config, build, account, region string) (template, awscdk.Stack, error) {
+// testSettings are those of one account, for a configuration.
+func testSettings(config, build string) (Settings, error) {
 	p, err := policy.Parse("test.yaml", []byte(config))
+	return Settings{
+		Policy: p, File: []byte(config), Build: build, Architecture: arm64, LogDays: 545, Account: testAccount, Region: testRegion,
+	}, err
+}
+
+// makeStack makes the hub for a configuration.
+func makeStack(config, build string) (template, awscdk.Stack, error) {
+	s, err := testSettings(config, build)
 	if err != nil {
 		return template{}, nil, err
 	}
+	return makeHub(s)
+}
+
+// makeHub makes the hub of a deployment.
+func makeHub(s Settings) (template, awscdk.Stack, error) {
 	stage, err := os.MkdirTemp("", "stage-")
 	if err != nil {
 		return template{}, nil, err
 	}
 	defer os.RemoveAll(stage)
-	app := awscdk.NewApp(nil)
-	stack, err := newStack(app, Settings{
-		Policy: p, File: []byte(config), Build: build, LogDays: 545, Account: account, Region: region,
-	}, stage)
+	all, err := catalogue.Default().All()
 	if err != nil {
 		return template{}, nil, err
 	}
+	stack, err := newHub(awscdk.NewApp(nil), s, s.Policy.RowsOn(all), stage)
+	if err != nil {
+		return template{}, nil, err
+	}
+	tpl, err := templateOf(stack)
+	return tpl, stack, err
+}
+
+func templateOf(stack awscdk.Stack) (template, error) {
 	text, err := json.Marshal(assertions.Template_FromStack(stack, nil).ToJSON())
 	if err != nil {
-		return template{}, nil, err
+		return template{}, err
 	}
 	var tpl template
-	return tpl, stack, json.Unmarshal(text, &tpl)
+	return tpl, json.Unmarshal(text, &tpl)
 }
 
 // bootstraps makes a build folder with stand-ins for the functions.
@@ -140,9 +160,11 @@ func bootstraps(t *testing.T) string {
 }
 
 func writeBootstraps(dir string) error {
-	for _, name := range []string{"tagger", "cors"} {
-		if err := writeProgram(filepath.Join(dir, name, bootstrap), elf.EM_AARCH64); err != nil {
-			return err
+	for folder, machine := range map[string]elf.Machine{"arm64": elf.EM_AARCH64, "amd64": elf.EM_X86_64} {
+		for _, name := range []string{"tagger", "cors"} {
+			if err := writeProgram(filepath.Join(dir, folder, name, bootstrap), machine); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

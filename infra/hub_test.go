@@ -1,16 +1,11 @@
 package main
 
 import (
-	"encoding/json"
 	"maps"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
-	"github.com/aws/jsii-runtime-go"
 )
 
 type queue struct {
@@ -97,7 +92,9 @@ func TestFunctions(t *testing.T) {
 			FunctionName: f.FunctionName, Architectures: []string{"arm64"}, Runtime: "provided.al2023", Handler: "bootstrap",
 			Timeout: 60, MemorySize: 256, Role: f.Role, LoggingConfig: f.LoggingConfig,
 		}
-		want.Environment.Variables = map[string]string{"AUTOTAGGER_CONFIG": "autotagger.yaml"}
+		want.Environment.Variables = map[string]string{
+			"AUTOTAGGER_CONFIG": "autotagger.yaml", "AUTOTAGGER_PARAMETERS": "on", "AUTOTAGGER_ACCOUNT": testAccount,
+		}
 		if !reflect.DeepEqual(f, want) {
 			t.Errorf("%s is\n%+v, want\n%+v", id, f, want)
 		}
@@ -147,7 +144,7 @@ func sameJob(ids ...string) bool {
 func TestOutputs(t *testing.T) {
 	got := slices.Sorted(maps.Keys(theTemplate(t).Outputs))
 	want := []string{
-		"CorsDeadLetterQueueUrl", "CorsFunctionName", "CorsQueueUrl",
+		"BusArn", "CorsDeadLetterQueueUrl", "CorsFunctionName", "CorsQueueUrl",
 		"TaggerDeadLetterQueueUrl", "TaggerFunctionName", "TaggerQueueUrl", "UndeliveredQueueUrl",
 	}
 	if !slices.Equal(got, want) {
@@ -157,7 +154,7 @@ func TestOutputs(t *testing.T) {
 
 // A configuration without CORS deploys no function for it.
 func TestCORSOff(t *testing.T) {
-	tpl, stack, err := makeStack("mode: off\ncors: off\n", bootstraps(t), testAccount, "us-east-1")
+	tpl, _, err := makeStack("mode: off\ncors: off\n", bootstraps(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,31 +166,47 @@ func TestCORSOff(t *testing.T) {
 	if n := len(all[function](t, tpl, "AWS::Lambda::Function")); n != 1 {
 		t.Errorf("%d functions, want the tagger alone, whatever the mode", n)
 	}
-	if w := warnings(stack); len(w) > 0 {
-		t.Errorf("us-east-1 is warned of: %v", w)
+}
+
+// The other architecture's function is deployed as what it is.
+func TestArchitecture(t *testing.T) {
+	s, err := testSettings("cors: off", bootstraps(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Architecture = x86_64
+	tpl, _, err := makeHub(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, f := range all[function](t, tpl, "AWS::Lambda::Function") {
+		if !slices.Equal(f.Architectures, []string{"x86_64"}) {
+			t.Errorf("%s runs on %v", id, f.Architectures)
+		}
 	}
 }
 
-func TestRegionWarning(t *testing.T) {
-	for region, want := range map[string]string{
-		"eu-west-1": "eu-west-1 doesn't get the events of global services",
-		"":          "the region isn't known",
-	} {
-		_, stack, err := makeStack("cors: off", bootstraps(t), "", region)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if w := warnings(stack); len(w) != 1 || !strings.Contains(w[0], want) {
-			t.Errorf("region %q: warnings %v, want one with %q", region, w, want)
-		}
-	}
-}
+type parameter struct{ Name, Type, Value, AllowedPattern string }
 
-func warnings(stack awscdk.Stack) []string {
-	var out []string
-	for _, m := range *assertions.Annotations_FromStack(stack).FindWarning(jsii.String("*"), assertions.Match_AnyValue()) {
-		text, _ := json.Marshal(m)
-		out = append(out, string(text))
+// The functions look at two parameters, and may read no others.
+func TestParameters(t *testing.T) {
+	got := map[string]string{}
+	ids := map[string]bool{}
+	for id, p := range all[parameter](t, theTemplate(t), "AWS::SSM::Parameter") {
+		got[p.Name] = p.Value
+		ids[id] = true
 	}
-	return out
+	if want := map[string]string{"/autotagger/writing": "on", "/autotagger/configuration": "deployed"}; !maps.Equal(got, want) {
+		t.Errorf("parameters %v, want %v", got, want)
+	}
+	for id, r := range theTemplate(t).Resources {
+		if r.Type != "AWS::Lambda::Function" {
+			continue
+		}
+		for p := range ids {
+			if !slices.Contains(r.DependsOn, p) {
+				t.Errorf("%s doesn't wait for %s", id, p)
+			}
+		}
+	}
 }

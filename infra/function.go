@@ -1,0 +1,171 @@
+package main
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambdaeventsources"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"autotagger/internal/catalogue"
+	"autotagger/internal/deployment"
+)
+
+const (
+	// timeout is how long a function has for one batch, in seconds.
+	timeout = 60
+	// visibility is how long a message that is being handled stays hidden.
+	// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+	visibility = 6 * timeout
+	// attempts is how often a message is tried before it is a dead letter. One
+	// that failed comes back after the visibility timeout: ten are an hour, for
+	// resources that can't be tagged until they are ready.
+	attempts = 10
+	// queueDays and deadDays are how long messages are kept. A message takes
+	// its age along into the dead-letter queue, so that this one keeps longer.
+	// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
+	queueDays = 4
+	deadDays  = 14
+)
+
+// job is a function and what it is for.
+type job struct {
+	name        string // tagger: the function, its folder and part of every name
+	id          string // Tagger: the same as CDK writes it
+	description string
+	rows        []*catalogue.Row // whose calls it handles
+	// concurrency is how many batches are handled at once. Tag APIs are
+	// throttled by account: more would only be refused more often.
+	// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+	concurrency float64
+	// allow lets a role do the job.
+	allow func(awsiam.Role) error
+
+	// What the hub makes for it.
+	queue, dead awssqs.Queue
+	function    awslambda.Function
+	logs        awslogs.LogGroup
+}
+
+// addJob makes the function with its queues, rules and permissions.
+func (h *hub) addJob(j *job, stage string) error {
+	code, err := makeAsset(stage, h.settings, j.name)
+	if err != nil {
+		return err
+	}
+	patterns, err := catalogue.Patterns(j.rows)
+	if err != nil {
+		return err
+	}
+	scope := constructs.NewConstruct(h.stack, jsii.String(j.id))
+	j.dead = newQueue(scope, "DeadLetters", deadDays, nil)
+	j.queue = newQueue(scope, "Queue", queueDays, j.dead)
+	letRulesSend(h.stack, j.queue, j.name+"-")
+	target := queueTarget(j.queue, h.undelivered)
+	if h.settings.Organization == "" {
+		if err := newRules(scope, j.name, patterns, target); err != nil {
+			return err
+		}
+	}
+	if err := h.addBusRules(scope, j, patterns, target); err != nil {
+		return err
+	}
+
+	role := awsiam.NewRole(scope, jsii.String("Role"), &awsiam.RoleProps{
+		// The policy knows our own calls by the names of our roles.
+		RoleName:    jsii.String(deployment.FunctionRole(j.name, *h.stack.Region())),
+		Description: jsii.String("Runs autotagger's function " + j.name),
+		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
+	})
+	if h.settings.Organization == "" {
+		err = j.allow(role)
+	} else {
+		h.allowAssuming(role, j.name)
+	}
+	if err != nil {
+		return err
+	}
+	h.allowConfiguration(role)
+	h.addFunction(scope, j, role, code)
+	// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+	j.function.AddEventSource(awslambdaeventsources.NewSqsEventSource(j.queue, &awslambdaeventsources.SqsEventSourceProps{
+		BatchSize:               jsii.Number(100),
+		MaxBatchingWindow:       awscdk.Duration_Seconds(jsii.Number(1)), // batches above 10 need one
+		ReportBatchItemFailures: jsii.Bool(true),
+		MaxConcurrency:          jsii.Number(j.concurrency),
+	}))
+
+	output(h.stack, j.id+"FunctionName", j.function.FunctionName(), "The function "+j.name)
+	output(h.stack, j.id+"QueueUrl", j.queue.QueueUrl(), "Events for "+j.name)
+	output(h.stack, j.id+"DeadLetterQueueUrl", j.dead.QueueUrl(), "Events that "+j.name+" gave up on")
+	return nil
+}
+
+// addFunction makes the function and its log group, the only one that its role
+// may write to.
+func (h *hub) addFunction(scope constructs.Construct, j *job, role awsiam.Role, code string) {
+	name := deployment.FunctionName(j.name)
+	j.logs = awslogs.NewLogGroup(scope, jsii.String("Logs"), &awslogs.LogGroupProps{
+		LogGroupName:  jsii.String("/aws/lambda/" + name),
+		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
+	})
+	// CDK knows the periods by names only.
+	j.logs.Node().DefaultChild().(awslogs.CfnLogGroup).SetRetentionInDays(jsii.Number(float64(h.settings.LogDays)))
+	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid:       jsii.String("Logs"),
+		Actions:   jsii.Strings("logs:CreateLogStream", "logs:PutLogEvents"),
+		Resources: &[]*string{j.logs.LogGroupArn()}, // ends in :*, the streams of the group
+	}))
+	architecture := awslambda.Architecture_ARM_64()
+	if h.settings.Architecture == x86_64 {
+		architecture = awslambda.Architecture_X86_64()
+	}
+	env := map[string]*string{
+		deployment.EnvConfig:     jsii.String(configFile),
+		deployment.EnvParameters: jsii.String("on"),
+	}
+	if h.settings.Organization == "" {
+		env[deployment.EnvAccount] = h.stack.Account()
+	} else {
+		env[deployment.EnvSpokeRole] = jsii.String(deployment.SpokeRole(j.name))
+	}
+	tracing := awslambda.Tracing_DISABLED
+	if h.settings.Tracing {
+		tracing = awslambda.Tracing_ACTIVE
+	}
+	j.function = awslambda.NewFunction(scope, jsii.String("Function"), &awslambda.FunctionProps{
+		FunctionName:  jsii.String(name),
+		Description:   jsii.String(j.description),
+		Runtime:       awslambda.Runtime_PROVIDED_AL2023(),
+		Architecture:  architecture,
+		Handler:       jsii.String(bootstrap),
+		Code:          awslambda.Code_FromAsset(jsii.String(code), nil),
+		Role:          role,
+		MemorySize:    jsii.Number(256),
+		Timeout:       awscdk.Duration_Seconds(jsii.Number(timeout)),
+		LogGroup:      j.logs,
+		LoggingFormat: awslambda.LoggingFormat_JSON,
+		Environment:   &env,
+		Tracing:       tracing,
+	})
+	j.function.Node().AddDependency(h.writing, h.configuration)
+}
+
+// newQueue makes a queue under SQS's own key: EventBridge can't send to one
+// under the AWS managed key of KMS.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-sqs-sse-queue.html
+func newQueue(scope constructs.Construct, id string, days float64, dead awssqs.Queue) awssqs.Queue {
+	props := &awssqs.QueueProps{
+		Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
+		EnforceSSL:      jsii.Bool(true),
+		RetentionPeriod: awscdk.Duration_Days(jsii.Number(days)),
+	}
+	if dead != nil {
+		props.VisibilityTimeout = awscdk.Duration_Seconds(jsii.Number(visibility))
+		props.DeadLetterQueue = &awssqs.DeadLetterQueue{Queue: dead, MaxReceiveCount: jsii.Number(attempts)}
+	}
+	return awssqs.NewQueue(scope, jsii.String(id), props)
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
+	"github.com/aws/jsii-runtime-go"
+
+	"autotagger/internal/catalogue"
+	"autotagger/internal/deployment"
+	"autotagger/internal/plan"
+)
+
+// hub is the stack of queues and functions, while it is made.
+type hub struct {
+	settings Settings
+	rows     []*catalogue.Row // that are on
+	stack    awscdk.Stack
+	bus      awsevents.CfnEventBus
+	// writing and configuration are the parameters that the functions look at.
+	writing, configuration awsssm.StringParameter
+	// undelivered gets what a rule can't deliver.
+	undelivered awssqs.Queue
+	jobs        []*job
+}
+
+// newHub adds the hub's stack to an app. Assets are laid out under stage, which
+// may be removed once the app is synthesised.
+func newHub(app awscdk.App, s Settings, rows []*catalogue.Row, stage string) (awscdk.Stack, error) {
+	stack := awscdk.NewStack(app, jsii.String(deployment.Stack), &awscdk.StackProps{
+		Description: jsii.String("Tags new resources with their creator and cost center, and gives new buckets cross-origin rules"),
+		Env:         environment(s.Account, s.Region),
+	})
+	awscdk.Tags_Of(stack).Add(jsii.String("Application"), jsii.String("autotagger"), nil)
+	h := &hub{settings: s, rows: rows, stack: stack}
+	h.addBus()
+	h.addParameters()
+	h.undelivered = newQueue(stack, "Undelivered", deadDays, nil)
+	letRulesSend(stack, h.undelivered, "")
+	output(stack, "UndeliveredQueueUrl", h.undelivered.QueueUrl(), "Events that EventBridge could not deliver")
+
+	h.jobs = newJobs(s, rows)
+	for _, j := range h.jobs {
+		if err := h.addJob(j, stage); err != nil {
+			return nil, fmt.Errorf("deploying %s: %w", j.name, err)
+		}
+	}
+	return stack, nil
+}
+
+// newJobs are the functions of a configuration.
+func newJobs(s Settings, rows []*catalogue.Row) []*job {
+	jobs := []*job{{
+		name: "tagger", id: "Tagger",
+		description: "Tags new resources with their creator and cost center",
+		rows:        rows, concurrency: 5,
+		allow: func(role awsiam.Role) error {
+			return allowTagging(role, catalogue.Actions(rows), s.Policy.Keys())
+		},
+	}}
+	if s.Policy.CORS.Off {
+		return jobs
+	}
+	return append(jobs, &job{
+		name: "cors", id: "Cors",
+		description: "Gives new buckets cross-origin rules",
+		rows:        bucketRows(rows), concurrency: 2,
+		allow: func(role awsiam.Role) error {
+			allowCORS(role)
+			return nil
+		},
+	})
+}
+
+// bucketRows returns the rows of the calls that make general purpose buckets.
+func bucketRows(rows []*catalogue.Row) []*catalogue.Row {
+	return slices.DeleteFunc(slices.Clone(rows), func(r *catalogue.Row) bool {
+		return !slices.ContainsFunc(r.Resources, func(res catalogue.Resource) bool { return res.Type == plan.BucketType })
+	})
+}
+
+// addBus makes the bus that other regions and accounts forward to. Its policy
+// lets the rules of the organisation's accounts in, by the role that puts their
+// events; within the account the roles' own policies are enough.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-bus-perms.html
+func (h *hub) addBus() {
+	h.bus = awsevents.NewCfnEventBus(h.stack, jsii.String("Bus"), &awsevents.CfnEventBusProps{
+		Name:        jsii.String(deployment.Bus),
+		Description: jsii.String("Events for autotagger from other regions and accounts"),
+	})
+	output(h.stack, "BusArn", h.bus.AttrArn(), "The bus that spokes forward to: -c hub=… of their deployment")
+	if h.settings.Organization == "" {
+		return
+	}
+	awsevents.NewCfnEventBusPolicy(h.stack, jsii.String("BusPolicy"), &awsevents.CfnEventBusPolicyProps{
+		EventBusName: h.bus.Ref(),
+		StatementId:  jsii.String("Spokes"),
+		Statement: map[string]any{
+			"Sid": "Spokes", "Effect": "Allow", "Principal": "*", "Action": "events:PutEvents", "Resource": h.bus.AttrArn(),
+			"Condition": map[string]any{
+				"StringEquals": map[string]any{"aws:PrincipalOrgID": h.settings.Organization},
+				"ArnLike": map[string]any{"aws:PrincipalArn": h.stack.FormatArn(&awscdk.ArnComponents{
+					Service: jsii.String("iam"), Region: jsii.String(""), Account: jsii.String("*"),
+					Resource: jsii.String("role"), ResourceName: jsii.String(deployment.ForwardRole("*")),
+				})},
+			},
+		},
+	})
+}
+
+// addParameters makes what can be changed without a deployment. A deployment
+// leaves a value as it stands, unless its own has changed. An organisation begins
+// by observing.
+func (h *hub) addParameters() {
+	writing := deployment.WritingOn
+	if h.settings.Organization != "" {
+		writing = deployment.WritingOff
+	}
+	h.writing = awsssm.NewStringParameter(h.stack, jsii.String("Writing"), &awsssm.StringParameterProps{
+		ParameterName: jsii.String(deployment.ParameterWriting), SimpleName: jsii.Bool(false),
+		Description:    jsii.String("Whether autotagger writes: on, or off to observe only"),
+		AllowedPattern: jsii.String("^(" + deployment.WritingOn + "|" + deployment.WritingOff + ")$"),
+		StringValue:    jsii.String(writing),
+	})
+	h.configuration = awsssm.NewStringParameter(h.stack, jsii.String("Configuration"), &awsssm.StringParameterProps{
+		ParameterName: jsii.String(deployment.ParameterConfiguration), SimpleName: jsii.Bool(false),
+		Description: jsii.String("Where autotagger's configuration is: " + deployment.Deployed + ", or s3://bucket/key"),
+		StringValue: jsii.String(deployment.Deployed),
+	})
+}
+
+func output(stack awscdk.Stack, id string, value *string, description string) {
+	awscdk.NewCfnOutput(stack, jsii.String(id), &awscdk.CfnOutputProps{Value: value, Description: jsii.String(description)})
+}
+
+// environment is where a stack goes, as far as it is known.
+func environment(account, region string) *awscdk.Environment {
+	env := &awscdk.Environment{}
+	if account != "" {
+		env.Account = jsii.String(account)
+	}
+	if region != "" {
+		env.Region = jsii.String(region)
+	}
+	return env
+}
