@@ -1,18 +1,24 @@
-// Package emulator starts moto, an AWS emulator in Python, on loopback for
-// tests and for the demo.
+// Package emulator starts AWS emulators in Python on loopback, for tests and for
+// the demonstrations.
 //
 //	srv, err := emulator.Start(ctx, emulator.Options{})
 //	if err != nil { … }
 //	defer srv.Stop()
 //	client := sqs.NewFromConfig(srv.Config())
 //
-// A start takes two to four seconds, so that the tests of a package share one
+// [Start] starts moto, which knows many services' tags. [StartCloud] starts
+// ministack, which runs whole deployments: CloudFormation, EventBridge, queues,
+// and functions as processes.
+//
+// A start takes one to four seconds, so that the tests of a package share one
 // server, started in TestMain, and each uses names of its own. State lives in
 // the server's memory; [Server.Reset] drops it for everyone.
 //
 // moto is found as moto_server on PATH or in the project's .venv, or else
-// installed there with pip, which takes a network once. Its documentation:
+// installed there with pip, which takes a network once, as is ministack. Their
+// documentation:
 // https://docs.getmoto.org/en/latest/docs/server_mode.html
+// https://ministack.org/docs/
 package emulator
 
 import (
@@ -25,7 +31,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,10 +40,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
-
-// MotoVersion is the release that is installed where none is found. Tests rely
-// on what it emulates.
-const MotoVersion = "5.2.1"
 
 // Account is the account that every resource in the emulator belongs to.
 const Account = "123456789012"
@@ -50,7 +51,7 @@ type Options struct {
 	Log io.Writer
 	// Region is the region of Config, us-east-1 by default.
 	Region string
-	// Wait is how long a start may take once moto is installed, 60 s by
+	// Wait is how long a start may take once the emulator is installed, 60 s by
 	// default: a loaded machine imports slowly.
 	Wait time.Duration
 }
@@ -61,30 +62,55 @@ type Server struct {
 	// AWS_ENDPOINT_URL.
 	URL string
 
-	region string
-	cmd    *exec.Cmd
-	stdin  io.Closer
-	exited chan struct{}
-	once   sync.Once
+	program program
+	region  string
+	cmd     *exec.Cmd
+	stdin   io.Closer
+	exited  chan struct{}
+	once    sync.Once
 }
 
-// Start runs an emulator until Stop. The context bounds the start only.
+// program is an emulator, as it is run and steered.
+type program struct {
+	name string
+	// command is the command line and what it gets in the environment besides.
+	command func(o Options, port int) (argv, env []string)
+	ready   string // the path that answers once it runs
+	taken   string // what it says where another has the port
+
+	reset, auth string // paths
+	on, off     string // bodies for auth
+}
+
+// Start runs moto until Stop. The context bounds the start only.
 func Start(ctx context.Context, o Options) (*Server, error) {
+	bin, err := moto().find(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return start(ctx, o, program{
+		name: "moto_server",
+		command: func(_ Options, port int) ([]string, []string) {
+			return []string{bin, "-H", "127.0.0.1", "-p", strconv.Itoa(port)}, nil
+		},
+		ready: "/moto-api/data.json", taken: "Address already in use",
+		// The body is how many calls go unchecked from now on.
+		reset: "/moto-api/reset", auth: "/moto-api/reset-auth", on: "0", off: "inf",
+	})
+}
+
+func start(ctx context.Context, o Options, p program) (*Server, error) {
 	if o.Wait == 0 {
 		o.Wait = 60 * time.Second
 	}
 	if o.Region == "" {
 		o.Region = "us-east-1"
 	}
-	bin, err := find(ctx)
-	if err != nil {
-		return nil, err
-	}
-	// The port is free when it is asked for and may be taken when moto binds
-	// it, so that a server that exits at once gets another one.
+	// The port is free when it is asked for and may be taken when the emulator
+	// binds it, so that a server that exits at once gets another one.
 	var last error
 	for range 3 {
-		srv, err := launch(ctx, bin, o)
+		srv, err := launch(ctx, p, o)
 		if err == nil {
 			return srv, nil
 		}
@@ -95,34 +121,34 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	return nil, last
 }
 
-var errExited = errors.New("moto_server exited")
+var errExited = errors.New("it exited")
 
-func launch(ctx context.Context, bin string, o Options) (*Server, error) {
+func launch(ctx context.Context, p program, o Options) (*Server, error) {
 	port, err := freePort(ctx)
 	if err != nil {
 		return nil, err
 	}
 	output := &head{out: o.Log}
-	// The shell between ends the server when its standard input does, and so
-	// also when this process dies without having called Stop.
-	cmd := exec.Command("sh", "-c", `"$0" "$@" & pid=$!; cat >/dev/null; kill $pid; wait $pid`,
-		bin, "-H", "127.0.0.1", "-p", strconv.Itoa(port))
+	argv, env := p.command(o, port)
+	// The shell between ends its group when its standard input does, and so also
+	// when this process dies without having called Stop.
+	cmd := exec.Command("sh", append([]string{"-c", `"$0" "$@" & cat >/dev/null; kill -9 0`}, argv...)...)
 	cmd.Stdout, cmd.Stderr = output, output
-	// moto reads AWS's settings too, and answers 500 where AWS_PROFILE names a
-	// profile that isn't there.
-	cmd.Env = slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "AWS_") })
+	// Emulators read AWS's settings too: moto answers 500 where AWS_PROFILE names
+	// a profile that isn't there.
+	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "AWS_") }), env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	// A grandchild that outlives the group must not hold Wait up.
 	cmd.WaitDelay = time.Second
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
-		return nil, fmt.Errorf("starting moto_server: %w", err)
+		return nil, fmt.Errorf("starting %s: %w", p.name, err)
 	}
 	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("starting moto_server: %w", err)
+		return nil, fmt.Errorf("starting %s: %w", p.name, err)
 	}
 	s := &Server{
-		URL: "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), region: o.Region,
+		URL: "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), program: p, region: o.Region,
 		cmd: cmd, stdin: stdin, exited: make(chan struct{}),
 	}
 	go func() {
@@ -133,19 +159,19 @@ func launch(ctx context.Context, bin string, o Options) (*Server, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.Wait)
 	defer cancel()
 	for {
-		if err := s.send(ctx, http.MethodGet, "/moto-api/data.json", ""); err == nil {
+		if err := s.send(ctx, http.MethodGet, p.ready, ""); err == nil {
 			return s, nil
 		}
-		if strings.Contains(output.String(), "Address already in use") {
+		if strings.Contains(output.String(), p.taken) {
 			s.Stop()
-			return nil, fmt.Errorf("starting moto_server: %w: %s", errExited, output)
+			return nil, fmt.Errorf("starting %s: %w: %s", p.name, errExited, output)
 		}
 		select {
 		case <-s.exited:
-			return nil, fmt.Errorf("starting moto_server: %w: %s", errExited, output)
+			return nil, fmt.Errorf("starting %s: %w: %s", p.name, errExited, output)
 		case <-ctx.Done():
 			s.Stop()
-			return nil, fmt.Errorf("starting moto_server: %w: %s", ctx.Err(), output)
+			return nil, fmt.Errorf("starting %s: %w: %s", p.name, ctx.Err(), output)
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
@@ -175,19 +201,18 @@ func (s *Server) Config() aws.Config {
 
 // Reset drops all resources.
 func (s *Server) Reset(ctx context.Context) error {
-	return s.send(ctx, http.MethodPost, "/moto-api/reset", "")
+	return s.send(ctx, http.MethodPost, s.program.reset, "")
 }
 
 // EnforceIAM turns the check of IAM policies on or off for everyone. With it
-// on, calls need the access key of a user or role that exists in the emulator
+// on, moto's calls need the access key of a user or role that exists there
 // (https://docs.getmoto.org/en/latest/docs/iam.html).
 func (s *Server) EnforceIAM(ctx context.Context, on bool) error {
-	// The body is how many calls go unchecked from now on.
-	unchecked := "inf"
+	body := s.program.off
 	if on {
-		unchecked = "0"
+		body = s.program.on
 	}
-	return s.send(ctx, http.MethodPost, "/moto-api/reset-auth", unchecked)
+	return s.send(ctx, http.MethodPost, s.program.auth, body)
 }
 
 func (s *Server) send(ctx context.Context, method, path, body string) error {
@@ -217,68 +242,6 @@ func freePort(ctx context.Context) (int, error) {
 	}
 	defer l.Close()
 	return l.Addr().(*net.TCPAddr).Port, nil
-}
-
-// find is moto_server's path, installed if it has to be.
-func find(ctx context.Context) (string, error) {
-	if bin, err := exec.LookPath("moto_server"); err == nil {
-		return bin, nil
-	}
-	root, err := projectRoot()
-	if err != nil {
-		return "", err
-	}
-	bin := filepath.Join(root, ".venv", "bin", "moto_server")
-	if _, err := os.Stat(bin); err == nil {
-		return bin, nil
-	}
-	return bin, install(ctx, root, bin)
-}
-
-// projectRoot is the folder with go.mod, above the working directory: tests run
-// in their package's.
-func projectRoot() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", fmt.Errorf("finding the project's root: %w", err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir, nil
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return "", errors.New("finding the project's root: no go.mod above the working directory")
-		}
-		dir = parent
-	}
-}
-
-// install puts moto into the project's .venv. Packages are tested at the same
-// time, so that the first one installs and the others wait: go.mod serves as
-// the lock, since it is there and nobody else locks it.
-func install(ctx context.Context, root, bin string) error {
-	lock, err := os.Open(filepath.Join(root, "go.mod"))
-	if err != nil {
-		return fmt.Errorf("installing moto: %w", err)
-	}
-	defer lock.Close()
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
-		return fmt.Errorf("installing moto: %w", err)
-	}
-	if _, err := os.Stat(bin); err == nil {
-		return nil
-	}
-	venv := filepath.Join(root, ".venv")
-	for _, args := range [][]string{
-		{"python3", "-m", "venv", venv},
-		{filepath.Join(venv, "bin", "pip"), "install", "--quiet", "--disable-pip-version-check", "moto[server]==" + MotoVersion},
-	} {
-		if out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput(); err != nil {
-			return fmt.Errorf("installing moto: %s: %w: %s", args[0], err, bytes.TrimSpace(out))
-		}
-	}
-	return nil
 }
 
 // head keeps the first 16 KB of output for an error, and passes all of it on.
