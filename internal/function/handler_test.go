@@ -23,14 +23,21 @@ import (
 
 // scripted answers each resource with the outcome that its name asks for:
 // denied-1 is denied.
-type scripted struct{ deadline time.Time }
+type scripted struct {
+	called   bool
+	deadline time.Time
+}
 
 func (s *scripted) Tag(ctx context.Context, reqs []apply.Request) []apply.Result {
+	s.called = true
 	s.deadline, _ = ctx.Deadline()
 	results := make([]apply.Result, len(reqs))
 	for i, r := range reqs {
 		name := r.ARN[strings.LastIndexByte(r.ARN, '/')+1:]
 		outcome, _, _ := strings.Cut(name, "-")
+		if ctx.Err() != nil {
+			outcome = string(apply.Retry)
+		}
 		results[i] = apply.Result{Outcome: apply.Outcome(outcome)}
 	}
 	return results
@@ -40,16 +47,16 @@ func (s *scripted) PutCORS(context.Context, []apply.CORSRequest) []apply.CORSRes
 
 // steady is a configuration that changes when the test says so.
 type steady struct {
-	policy *policy.Policy
-	err    error
-	change func() // called while work under the policy begins
+	policy  *policy.Policy
+	err     error
+	changes bool // as soon as work under it begins
 }
 
 func (s *steady) Policy(context.Context) (*policy.Policy, error) { return s.policy, s.err }
 
 func (s *steady) Watch(ctx context.Context, _ *policy.Policy) (context.Context, func()) {
 	watched, cancel := context.WithCancel(ctx)
-	if s.change != nil {
+	if s.changes {
 		cancel()
 	}
 	return watched, cancel
@@ -143,6 +150,73 @@ func TestHandleLeavesTime(t *testing.T) {
 	handle(t, ctx, h, table("tagged-1"))
 	if left := deadline.Sub(applier.deadline); left < time.Second || left > 5*time.Second {
 		t.Errorf("%v are left to report", left)
+	}
+}
+
+// TestHandleRefusesOtherAccounts: where an event's accounts don't agree, nothing is
+// applied, and it is counted.
+func TestHandleRefusesOtherAccounts(t *testing.T) {
+	t.Parallel()
+	const own, other = "111122223333", "444455556666"
+	good := table("tagged-1")
+	record := good[strings.Index(good, `"detail":`)+len(`"detail":`) : len(good)-1]
+	for _, c := range []struct {
+		name, event, account, want string
+	}{
+		{"all agree", good, "", ""},
+		{"the deployment's own", good, own, ""},
+		{"another deployment's", good, other, "acts for " + other},
+		{"another envelope", strings.Replace(good, `"account":"`+own, `"account":"`+other, 1), "", "recipientAccountId is " + own},
+		{"another recipient", strings.Replace(good, `"recipientAccountId":"`+own, `"recipientAccountId":"`+other, 1), "", "recipientAccountId is " + other},
+		{"no recipient", strings.Replace(good, `"recipientAccountId"`, `"x"`, 1), "", "recipientAccountId is missing"},
+		{"another resource", strings.Replace(good, "dynamodb:eu-west-1:"+own, "dynamodb:eu-west-1:"+other, 1), "", "the resource of " + other},
+		{"everything but the envelope", strings.Replace(strings.ReplaceAll(good, own, other), `"account":"`+other, `"account":"`+own, 1), "", "recipientAccountId is " + other},
+		{"no envelope", record, "", "without EventBridge's envelope"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			h, applier, out := newHandler(t, "")
+			line := h.Line
+			h.Line = func(p *policy.Policy) *pipeline.Pipeline {
+				l := line(p)
+				l.Guard.Account = c.account
+				return l
+			}
+			if left := handle(t, t.Context(), h, c.event); left != nil {
+				t.Errorf("left in the queue is %v", left)
+			}
+			refused := c.want != ""
+			if applier.called == refused || strings.Contains(out.String(), `"Refused":1`) != refused || !strings.Contains(out.String(), c.want) {
+				t.Errorf("applied: %v; the log is\n%s", applier.called, out)
+			}
+		})
+	}
+}
+
+// TestHandleStopsForAnotherPolicy: what isn't done when the policy changes comes
+// again.
+func TestHandleStopsForAnotherPolicy(t *testing.T) {
+	t.Parallel()
+	h, _, _ := newHandler(t, "")
+	h.Configuration.(*steady).changes = true
+	if left := handle(t, t.Context(), h, table("tagged-1")); len(left) != 1 {
+		t.Errorf("left in the queue is %v", left)
+	}
+}
+
+// TestHandleTakesANewPolicy: the next invocation is under it.
+func TestHandleTakesANewPolicy(t *testing.T) {
+	t.Parallel()
+	h, applier, out := newHandler(t, "")
+	c := h.Configuration.(*steady)
+	c.policy = c.policy.Observing()
+	handle(t, t.Context(), h, table("tagged-1"))
+	if applier.called || !strings.Contains(out.String(), `"outcome":"would-tag"`) {
+		t.Errorf("applied: %v\n%s", applier.called, out)
+	}
+	c.err = errors.New("no parameters")
+	if _, err := h.Handle(t.Context(), events.SQSEvent{Records: []events.SQSMessage{{Body: table("tagged-1")}}}); !errors.Is(err, c.err) {
+		t.Errorf("without a policy it ended with %v", err)
 	}
 }
 
