@@ -20,7 +20,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,23 +27,10 @@ import (
 	"time"
 
 	"autotagger/internal/emulator"
-	"autotagger/internal/sample"
+	"autotagger/internal/shop"
 )
 
 const region = "eu-west-1"
-
-// config is the demo's configuration. It gives every resource both tags.
-const config = `# The cost center is the one that the create request names, else its creator's.
-cost-center:
-  - tag: [CostCenter, cost-center]
-  - rule: {creators: ["*@shop.example.com"], value: "1001"}
-  - default: "9000"
-cors:
-  rules:
-    - allowed-methods: [GET, HEAD]
-      allowed-origins: ["*"]
-      max-age-seconds: 3000
-`
 
 // errDiffers ends a demo that has shown on the output what isn't as it should
 // be.
@@ -100,14 +86,16 @@ func run(ctx context.Context, keep bool, stdout io.Writer) (err error) {
 	defer s.srv.Stop()
 	fmt.Fprintf(s.out, "  %s\n", s.srv.URL)
 
-	all := resources(s.srv.Config())
+	all := shop.Resources(s.srv.Config())
 	s.step("Creating %d resources through the AWS SDK for Go", len(all))
-	states := make([]state, len(all))
+	rows := make([]shop.Row, len(all))
 	for i, r := range all {
-		if states[i], err = s.create(ctx, i, r); err != nil {
+		before, err := s.create(ctx, i, r)
+		if err != nil {
 			return err
 		}
-		fmt.Fprintf(s.out, "  %s\n", r.name)
+		rows[i] = shop.Row{Name: r.Name, Before: before, Want: r.Want}
+		fmt.Fprintf(s.out, "  %s\n", r.Name)
 	}
 	s.step("Replaying the events of these calls")
 	s.commands()
@@ -115,7 +103,12 @@ func run(ctx context.Context, keep bool, stdout io.Writer) (err error) {
 		return err
 	}
 	s.step("What the services say")
-	differ, err := compare(ctx, s.out, all, states)
+	for i, r := range all {
+		if rows[i].Now, err = r.Look(ctx); err != nil {
+			return err
+		}
+	}
+	differ, err := shop.Table(s.out, rows, "")
 	if err != nil {
 		return err
 	}
@@ -149,7 +142,7 @@ func projectRoot(ctx context.Context) (string, error) {
 }
 
 func (s *stage) step(format string, args ...any) {
-	fmt.Fprintf(s.out, "\n"+bold(s.out, format)+"\n", args...)
+	fmt.Fprintf(s.out, "\n"+shop.Bold(s.out, format)+"\n", args...)
 }
 
 func (s *stage) binary() string { return filepath.Join(s.dir, "autotagger") }
@@ -168,37 +161,23 @@ func (s *stage) build(ctx context.Context) error {
 	if err := os.Mkdir(s.events(), 0o755); err != nil {
 		return fmt.Errorf("making the events' folder: %w", err)
 	}
-	if err := os.WriteFile(s.config(), []byte(config), 0o644); err != nil {
+	if err := os.WriteFile(s.config(), []byte(shop.Config), 0o644); err != nil {
 		return fmt.Errorf("writing the configuration: %w", err)
 	}
 	return nil
 }
 
-// create makes a resource, writes the event of the call, and looks at what the
+// create makes a resource and writes the event of the call. It returns what the
 // resource is like before the replay.
-func (s *stage) create(ctx context.Context, n int, r resource) (state, error) {
-	values, err := r.create(ctx)
+func (s *stage) create(ctx context.Context, n int, r shop.Resource) (shop.State, error) {
+	event, before, err := r.Create(ctx, s.srv.Config(), os.DirFS(filepath.Join(s.root, "events")))
 	if err != nil {
-		return state{}, fmt.Errorf("creating %s: %w", r.name, err)
+		return shop.State{}, err
 	}
-	home := region
-	if strings.HasPrefix(r.sample, "iam/") {
-		home = "us-east-1" // where CloudTrail has IAM's calls
+	if err := os.WriteFile(filepath.Join(s.events(), r.File(n+1)), event, 0o644); err != nil {
+		return shop.State{}, fmt.Errorf("writing the event of %s: %w", r.Name, err)
 	}
-	e := sample.Read(os.DirFS(filepath.Join(s.root, "events")), r.sample).
-		Place(emulator.Account, home).At(time.Now().Add(-time.Minute)).By(r.by).Untag()
-	for path, v := range values {
-		e.Set(path, v)
-	}
-	data, err := e.JSON()
-	if err != nil {
-		return state{}, err
-	}
-	name := filepath.Join(s.events(), fmt.Sprintf("%02d-%s", n+1, strings.ReplaceAll(r.sample, "/", "-")))
-	if err := os.WriteFile(name, data, 0o644); err != nil {
-		return state{}, fmt.Errorf("writing the event of %s: %w", r.name, err)
-	}
-	return r.look(ctx)
+	return before, nil
 }
 
 // environment is the command line's: the emulator's, and no AWS_… variable of
@@ -241,17 +220,17 @@ func (s *stage) replay(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("replaying the events: %w", err)
 	}
-	fmt.Fprintf(s.out, "  %s\n", faint(s.out, fmt.Sprintf("in %d ms", time.Since(started).Milliseconds())))
+	fmt.Fprintf(s.out, "  %s\n", shop.Faint(s.out, fmt.Sprintf("in %d ms", time.Since(started).Milliseconds())))
 	return nil
 }
 
 // replayAgain replays once more and wants everything as the first replay left
 // it.
-func (s *stage) replayAgain(ctx context.Context, all []resource) error {
-	before := make([]state, len(all))
+func (s *stage) replayAgain(ctx context.Context, all []shop.Resource) error {
+	before := make([]shop.State, len(all))
 	for i, r := range all {
 		var err error
-		if before[i], err = r.look(ctx); err != nil {
+		if before[i], err = r.Look(ctx); err != nil {
 			return err
 		}
 	}
@@ -260,12 +239,12 @@ func (s *stage) replayAgain(ctx context.Context, all []resource) error {
 		return fmt.Errorf("replaying the events again: %w\n%s", err, out)
 	}
 	for i, r := range all {
-		now, err := r.look(ctx)
+		now, err := r.Look(ctx)
 		if err != nil {
 			return err
 		}
-		if !maps.Equal(now.tags, before[i].tags) || now.cors != before[i].cors {
-			return fmt.Errorf("replaying the events again: %s changed from %s to %s", r.name, before[i], now)
+		if !now.Equal(before[i]) {
+			return fmt.Errorf("replaying the events again: %s changed from %s to %s", r.Name, before[i], now)
 		}
 	}
 	if n := strings.Count(out.String(), `"outcome":"tagged"`); n > 0 {
@@ -273,4 +252,12 @@ func (s *stage) replayAgain(ctx context.Context, all []resource) error {
 	}
 	fmt.Fprintf(s.out, "  nothing changed\n")
 	return nil
+}
+
+func indent(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		b.WriteString("  " + strings.TrimRight(line, " \n") + "\n")
+	}
+	return b.String()
 }

@@ -2,7 +2,6 @@ package demo
 
 import (
 	"bytes"
-	"context"
 	"strings"
 	"testing"
 )
@@ -30,31 +29,6 @@ func TestArguments(t *testing.T) {
 		var out, errs bytes.Buffer
 		if code := Run(t.Context(), []string{args}, &out, &errs); code != want || errs.Len() == 0 {
 			t.Errorf("%s: exit code %d, want %d; it says %s", args, code, want, &errs)
-		}
-	}
-}
-
-// TestCompare: what differs is named.
-func TestCompare(t *testing.T) {
-	t.Parallel()
-	one := func(name string, want, now state) resource {
-		return resource{name: name, want: want, look: func(context.Context) (state, error) { return now, nil }}
-	}
-	good := state{tags: tags{"creator": "alice"}, cors: "GET from *"}
-	for name, c := range map[string]struct {
-		now    state
-		differ bool
-	}{
-		"as it should be": {good, false},
-		"no tag":          {state{cors: good.cors}, true},
-		"another tag":     {state{tags{"creator": "alice", "x": "y"}, good.cors}, true},
-		"another value":   {state{tags{"creator": "bob"}, good.cors}, true},
-		"no CORS":         {state{tags: good.tags}, true},
-	} {
-		var out bytes.Buffer
-		differ, err := compare(t.Context(), &out, []resource{one("a bucket", good, c.now)}, make([]state, 1))
-		if err != nil || differ != c.differ || strings.Contains(out.String(), "WRONG") != c.differ || strings.Contains(out.String(), "it should be") != c.differ {
-			t.Errorf("%s: %v, %v:\n%s", name, differ, err, &out)
 		}
 	}
 }

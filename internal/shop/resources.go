@@ -1,4 +1,4 @@
-package demo
+package shop
 
 import (
 	"archive/zip"
@@ -30,58 +30,52 @@ import (
 
 type tags = map[string]string
 
-// resource is one thing that the demo creates.
-type resource struct {
-	name   string
+// Resource is one thing that the shop has.
+type Resource struct {
+	Name string
+	Want State
+	// Look reads tags and CORS through the service's own API.
+	Look func(context.Context) (State, error)
+
 	sample string // the event of the call, below events
 	by     map[string]any
-	want   state
 	// create makes it and returns what its event says of it, by path into the
 	// record.
 	create func(context.Context) (map[string]any, error)
-	// look reads tags and CORS through the service's own API.
-	look func(context.Context) (state, error)
 }
 
-// resources are all that the demo creates: alice is in the shop's team, deploy
-// is a user without a cost center of its own.
-func resources(cfg aws.Config) []resource {
-	alice := sample.Person(emulator.Account, "alice@shop.example.com")
-	deploy := sample.User(emulator.Account, "deploy")
-	byAlice := tags{"creator": "alice@shop.example.com", "cost-center": "1001"}
+// Resources are all that the shop has, in an emulator's account. With [Config],
+// alice is in the shop's team, and deploy is a user without a cost center of its
+// own.
+func Resources(cfg aws.Config) []Resource {
+	alice, deploy := alice(), sample.User(emulator.Account, "deploy")
+	byAlice := tags{"creator": Alice, "cost-center": "1001"}
 	byDeploy := tags{"creator": "deploy", "cost-center": "9000"}
-	const corsByDefault, corsOwn = "GET,HEAD from *", "PUT from https://shop.example.com"
+	const corsOwn = "PUT from https://shop.example.com"
 
 	logs, secrets, functions := cloudwatchlogs.NewFromConfig(cfg), secretsmanager.NewFromConfig(cfg), lambda.NewFromConfig(cfg)
-	b := buckets{s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true })}
+	b := newBuckets(cfg)
 	id := identities{iam.NewFromConfig(cfg)}
 	keys, tables := kms.NewFromConfig(cfg), dynamodb.NewFromConfig(cfg)
 	queues, topics := sqs.NewFromConfig(cfg), sns.NewFromConfig(cfg)
 	machines := ec2{cfg}
 	var key, table, queue, topic, function, secret, instance string
 
-	return []resource{
+	return []Resource{
+		b.resource("shop-assets", alice, State{byAlice, CORSByDefault}),
 		{
-			name: "S3 bucket shop-assets", sample: "s3/CreateBucket_location.json", by: alice,
-			want: state{byAlice, corsByDefault},
-			create: func(ctx context.Context) (map[string]any, error) {
-				return b.create(ctx, "shop-assets", nil, nil)
-			},
-			look: func(ctx context.Context) (state, error) { return b.look(ctx, "shop-assets") },
-		},
-		{
-			name: "S3 bucket shop-orders", sample: "s3/CreateBucket_location.json", by: deploy,
-			want: state{tags{"team": "orders", "cost-center": "7777", "creator": "deploy"}, corsOwn},
+			Name: "S3 bucket shop-orders", sample: "s3/CreateBucket_location.json", by: deploy,
+			Want: State{tags{"team": "orders", "cost-center": "7777", "creator": "deploy"}, corsOwn},
 			create: func(ctx context.Context) (map[string]any, error) {
 				return b.create(ctx, "shop-orders", tags{"team": "orders", "cost-center": "7777"}, &s3types.CORSRule{
 					AllowedMethods: []string{"PUT"}, AllowedOrigins: []string{"https://shop.example.com"},
 				})
 			},
-			look: func(ctx context.Context) (state, error) { return b.look(ctx, "shop-orders") },
+			Look: func(ctx context.Context) (State, error) { return b.look(ctx, "shop-orders") },
 		},
 		{
-			name: "IAM user shop-backup", sample: "iam/CreateUser_path.json", by: alice,
-			want: state{tags: byAlice},
+			Name: "IAM user shop-backup", sample: "iam/CreateUser_path.json", by: alice,
+			Want: State{Tags: byAlice},
 			create: func(ctx context.Context) (map[string]any, error) {
 				out, err := id.CreateUser(ctx, &iam.CreateUserInput{UserName: aws.String("shop-backup"), Path: aws.String("/service/")})
 				if err != nil {
@@ -89,32 +83,32 @@ func resources(cfg aws.Config) []resource {
 				}
 				return map[string]any{"requestParameters.userName": "shop-backup", "responseElements.user.arn": *out.User.Arn}, nil
 			},
-			look: func(ctx context.Context) (state, error) {
+			Look: func(ctx context.Context) (State, error) {
 				out, err := id.ListUserTags(ctx, &iam.ListUserTagsInput{UserName: aws.String("shop-backup")})
 				if err != nil {
-					return state{}, err
+					return State{}, err
 				}
-				return state{tags: pairs(out.Tags, func(t iamtypes.Tag) (*string, *string) { return t.Key, t.Value })}, nil
+				return State{Tags: pairs(out.Tags, func(t iamtypes.Tag) (*string, *string) { return t.Key, t.Value })}, nil
 			},
 		},
 		{
-			name: "IAM role shop-worker", sample: "iam/CreateRole.json", by: deploy,
-			want: state{tags: byDeploy},
+			Name: "IAM role shop-worker", sample: "iam/CreateRole.json", by: deploy,
+			Want: State{Tags: byDeploy},
 			create: func(ctx context.Context) (map[string]any, error) {
 				arn, err := id.role(ctx, "shop-worker")
 				return map[string]any{"requestParameters.roleName": "shop-worker", "responseElements.role.arn": arn}, err
 			},
-			look: func(ctx context.Context) (state, error) {
+			Look: func(ctx context.Context) (State, error) {
 				out, err := id.ListRoleTags(ctx, &iam.ListRoleTagsInput{RoleName: aws.String("shop-worker")})
 				if err != nil {
-					return state{}, err
+					return State{}, err
 				}
-				return state{tags: pairs(out.Tags, func(t iamtypes.Tag) (*string, *string) { return t.Key, t.Value })}, nil
+				return State{Tags: pairs(out.Tags, func(t iamtypes.Tag) (*string, *string) { return t.Key, t.Value })}, nil
 			},
 		},
 		{
-			name: "KMS key", sample: "kms/CreateKey.json", by: alice,
-			want: state{tags: byAlice},
+			Name: "KMS key", sample: "kms/CreateKey.json", by: alice,
+			Want: State{Tags: byAlice},
 			create: func(ctx context.Context) (map[string]any, error) {
 				out, err := keys.CreateKey(ctx, &kms.CreateKeyInput{Description: aws.String("orders")})
 				if err != nil {
@@ -123,22 +117,22 @@ func resources(cfg aws.Config) []resource {
 				key = *out.KeyMetadata.KeyId
 				return map[string]any{"responseElements.keyMetadata.keyId": key, "responseElements.keyMetadata.arn": *out.KeyMetadata.Arn}, nil
 			},
-			look: func(ctx context.Context) (state, error) {
+			Look: func(ctx context.Context) (State, error) {
 				out, err := keys.ListResourceTags(ctx, &kms.ListResourceTagsInput{KeyId: &key})
 				if err != nil {
-					return state{}, err
+					return State{}, err
 				}
 				have := tags{}
 				for _, t := range out.Tags {
 					have[*t.TagKey] = *t.TagValue
 				}
-				return state{tags: have}, nil
+				return State{Tags: have}, nil
 			},
 		},
 		{
 			// The request's own tag names the cost center.
-			name: "DynamoDB table shop-orders", sample: "dynamodb/CreateTable.json", by: alice,
-			want: state{tags: tags{"CostCenter": "4711", "cost-center": "4711", "creator": "alice@shop.example.com"}},
+			Name: "DynamoDB table shop-orders", sample: "dynamodb/CreateTable.json", by: alice,
+			Want: State{Tags: tags{"CostCenter": "4711", "cost-center": "4711", "creator": Alice}},
 			create: func(ctx context.Context) (map[string]any, error) {
 				out, err := tables.CreateTable(ctx, &dynamodb.CreateTableInput{
 					TableName: aws.String("shop-orders"), BillingMode: dynamodbtypes.BillingModePayPerRequest,
@@ -155,18 +149,18 @@ func resources(cfg aws.Config) []resource {
 					"responseElements.tableDescription.tableName": "shop-orders", "responseElements.tableDescription.tableArn": table,
 				}, nil
 			},
-			look: func(ctx context.Context) (state, error) {
+			Look: func(ctx context.Context) (State, error) {
 				out, err := tables.ListTagsOfResource(ctx, &dynamodb.ListTagsOfResourceInput{ResourceArn: &table})
 				if err != nil {
-					return state{}, err
+					return State{}, err
 				}
-				return state{tags: pairs(out.Tags, func(t dynamodbtypes.Tag) (*string, *string) { return t.Key, t.Value })}, nil
+				return State{Tags: pairs(out.Tags, func(t dynamodbtypes.Tag) (*string, *string) { return t.Key, t.Value })}, nil
 			},
 		},
 		{
 			// A creator that stands is left standing.
-			name: "SQS queue shop-orders", sample: "sqs/CreateQueue.json", by: alice,
-			want: state{tags: tags{"creator": "platform-team", "cost-center": "1001"}},
+			Name: "SQS queue shop-orders", sample: "sqs/CreateQueue.json", by: alice,
+			Want: State{Tags: tags{"creator": "platform-team", "cost-center": "1001"}},
 			create: func(ctx context.Context) (map[string]any, error) {
 				out, err := queues.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String("shop-orders"), Tags: tags{"creator": "platform-team"}})
 				if err != nil {
@@ -175,20 +169,20 @@ func resources(cfg aws.Config) []resource {
 				queue = *out.QueueUrl
 				return map[string]any{
 					"requestParameters.queueName": "shop-orders", "requestParameters.tags": map[string]any{"creator": "platform-team"},
-					"responseElements.queueUrl": "https://sqs." + region + ".amazonaws.com/" + emulator.Account + "/shop-orders",
+					"responseElements.queueUrl": "https://sqs." + cfg.Region + ".amazonaws.com/" + emulator.Account + "/shop-orders",
 				}, nil
 			},
-			look: func(ctx context.Context) (state, error) {
+			Look: func(ctx context.Context) (State, error) {
 				out, err := queues.ListQueueTags(ctx, &sqs.ListQueueTagsInput{QueueUrl: &queue})
 				if err != nil {
-					return state{}, err
+					return State{}, err
 				}
-				return state{tags: out.Tags}, nil
+				return State{Tags: out.Tags}, nil
 			},
 		},
 		{
-			name: "SNS topic shop-events", sample: "sns/CreateTopic.json", by: deploy,
-			want: state{tags: byDeploy},
+			Name: "SNS topic shop-events", sample: "sns/CreateTopic.json", by: deploy,
+			Want: State{Tags: byDeploy},
 			create: func(ctx context.Context) (map[string]any, error) {
 				out, err := topics.CreateTopic(ctx, &sns.CreateTopicInput{Name: aws.String("shop-events")})
 				if err != nil {
@@ -197,21 +191,21 @@ func resources(cfg aws.Config) []resource {
 				topic = *out.TopicArn
 				return map[string]any{"requestParameters.name": "shop-events", "responseElements.topicArn": topic}, nil
 			},
-			look: func(ctx context.Context) (state, error) {
+			Look: func(ctx context.Context) (State, error) {
 				out, err := topics.ListTagsForResource(ctx, &sns.ListTagsForResourceInput{ResourceArn: &topic})
 				if err != nil {
-					return state{}, err
+					return State{}, err
 				}
 				have := tags{}
 				for _, t := range out.Tags {
 					have[*t.Key] = *t.Value
 				}
-				return state{tags: have}, nil
+				return State{Tags: have}, nil
 			},
 		},
 		{
-			name: "Lambda function shop-worker", sample: "lambda/CreateFunction20150331.json", by: deploy,
-			want: state{tags: byDeploy},
+			Name: "Lambda function shop-worker", sample: "lambda/CreateFunction20150331.json", by: deploy,
+			Want: State{Tags: byDeploy},
 			create: func(ctx context.Context) (map[string]any, error) {
 				role, err := id.role(ctx, "shop-lambda")
 				if err != nil {
@@ -233,34 +227,34 @@ func resources(cfg aws.Config) []resource {
 					"requestParameters.functionName": "shop-worker", "responseElements.functionName": "shop-worker", "responseElements.functionArn": function,
 				}, nil
 			},
-			look: func(ctx context.Context) (state, error) {
+			Look: func(ctx context.Context) (State, error) {
 				out, err := functions.ListTags(ctx, &lambda.ListTagsInput{Resource: &function})
 				if err != nil {
-					return state{}, err
+					return State{}, err
 				}
-				return state{tags: out.Tags}, nil
+				return State{Tags: out.Tags}, nil
 			},
 		},
 		{
-			name: "Log group /shop/orders", sample: "logs/CreateLogGroup.json", by: alice,
-			want: state{tags: byAlice},
+			Name: "Log group /shop/orders", sample: "logs/CreateLogGroup.json", by: alice,
+			Want: State{Tags: byAlice},
 			create: func(ctx context.Context) (map[string]any, error) {
 				_, err := logs.CreateLogGroup(ctx, &cloudwatchlogs.CreateLogGroupInput{LogGroupName: aws.String("/shop/orders")})
 				return map[string]any{"requestParameters.logGroupName": "/shop/orders"}, err
 			},
-			look: func(ctx context.Context) (state, error) {
+			Look: func(ctx context.Context) (State, error) {
 				out, err := logs.ListTagsForResource(ctx, &cloudwatchlogs.ListTagsForResourceInput{
-					ResourceArn: aws.String("arn:aws:logs:" + region + ":" + emulator.Account + ":log-group:/shop/orders"),
+					ResourceArn: aws.String("arn:aws:logs:" + cfg.Region + ":" + emulator.Account + ":log-group:/shop/orders"),
 				})
 				if err != nil {
-					return state{}, err
+					return State{}, err
 				}
-				return state{tags: out.Tags}, nil
+				return State{Tags: out.Tags}, nil
 			},
 		},
 		{
-			name: "Secret shop/stripe", sample: "secretsmanager/CreateSecret.json", by: alice,
-			want: state{tags: byAlice},
+			Name: "Secret shop/stripe", sample: "secretsmanager/CreateSecret.json", by: alice,
+			Want: State{Tags: byAlice},
 			create: func(ctx context.Context) (map[string]any, error) {
 				out, err := secrets.CreateSecret(ctx, &secretsmanager.CreateSecretInput{Name: aws.String("shop/stripe"), SecretString: aws.String("not one")})
 				if err != nil {
@@ -269,34 +263,56 @@ func resources(cfg aws.Config) []resource {
 				secret = *out.ARN
 				return map[string]any{"requestParameters.name": "shop/stripe", "responseElements.arn": secret}, nil
 			},
-			look: func(ctx context.Context) (state, error) {
+			Look: func(ctx context.Context) (State, error) {
 				out, err := secrets.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &secret})
 				if err != nil {
-					return state{}, err
+					return State{}, err
 				}
 				have := tags{}
 				for _, t := range out.Tags {
 					have[*t.Key] = *t.Value
 				}
-				return state{tags: have}, nil
+				return State{Tags: have}, nil
 			},
 		},
 		{
-			name: "EC2 instance, with its volume and interface", sample: "ec2/RunInstances.json", by: alice,
-			want:   state{tags: byAlice},
+			Name: "EC2 instance, with its volume and interface", sample: "ec2/RunInstances.json", by: alice,
+			Want:   State{Tags: byAlice},
 			create: func(ctx context.Context) (map[string]any, error) { return machines.run(ctx, &instance) },
-			look:   func(ctx context.Context) (state, error) { return machines.look(ctx, instance) },
+			Look:   func(ctx context.Context) (State, error) { return machines.look(ctx, instance) },
 		},
 	}
 }
 
+// Bucket is one more bucket of the shop, made by alice.
+func Bucket(cfg aws.Config, name string, want State) Resource {
+	return newBuckets(cfg).resource(name, alice(), want)
+}
+
 // buckets creates and looks at buckets.
-type buckets struct{ *s3.Client }
+type buckets struct {
+	*s3.Client
+	region string
+}
+
+func newBuckets(cfg aws.Config) buckets {
+	return buckets{s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true }), cfg.Region}
+}
+
+func (b buckets) resource(name string, by map[string]any, want State) Resource {
+	return Resource{
+		Name: "S3 bucket " + name, sample: "s3/CreateBucket_location.json", by: by, Want: want,
+		create: func(ctx context.Context) (map[string]any, error) { return b.create(ctx, name, nil, nil) },
+		Look:   func(ctx context.Context) (State, error) { return b.look(ctx, name) },
+	}
+}
 
 func (b buckets) create(ctx context.Context, name string, have tags, rule *s3types.CORSRule) (map[string]any, error) {
-	if _, err := b.CreateBucket(ctx, &s3.CreateBucketInput{
-		Bucket: &name, CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: region},
-	}); err != nil {
+	in := &s3.CreateBucketInput{Bucket: &name}
+	if b.region != "us-east-1" { // which is what no constraint means
+		in.CreateBucketConfiguration = &s3types.CreateBucketConfiguration{LocationConstraint: s3types.BucketLocationConstraint(b.region)}
+	}
+	if _, err := b.CreateBucket(ctx, in); err != nil {
 		return nil, err
 	}
 	if len(have) > 0 {
@@ -318,14 +334,14 @@ func (b buckets) create(ctx context.Context, name string, have tags, rule *s3typ
 	return map[string]any{"requestParameters.bucketName": name}, nil
 }
 
-func (b buckets) look(ctx context.Context, name string) (state, error) {
-	s := state{tags: tags{}}
+func (b buckets) look(ctx context.Context, name string) (State, error) {
+	s := State{Tags: tags{}}
 	set, err := b.GetBucketTagging(ctx, &s3.GetBucketTaggingInput{Bucket: &name})
 	switch {
 	case err == nil:
-		s.tags = pairs(set.TagSet, func(t s3types.Tag) (*string, *string) { return t.Key, t.Value })
+		s.Tags = pairs(set.TagSet, func(t s3types.Tag) (*string, *string) { return t.Key, t.Value })
 	case code(err) != "NoSuchTagSet":
-		return state{}, err
+		return State{}, err
 	}
 	cors, err := b.GetBucketCors(ctx, &s3.GetBucketCorsInput{Bucket: &name})
 	switch {
@@ -334,9 +350,9 @@ func (b buckets) look(ctx context.Context, name string) (state, error) {
 		for _, r := range cors.CORSRules {
 			rules = append(rules, strings.Join(r.AllowedMethods, ",")+" from "+strings.Join(r.AllowedOrigins, ","))
 		}
-		s.cors = strings.Join(rules, "; ")
+		s.CORS = strings.Join(rules, "; ")
 	case code(err) != "NoSuchCORSConfiguration":
-		return state{}, err
+		return State{}, err
 	}
 	return s, nil
 }

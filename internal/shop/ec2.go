@@ -1,4 +1,4 @@
-package demo
+package shop
 
 import (
 	"context"
@@ -19,7 +19,7 @@ import (
 )
 
 // ec2 calls EC2 with a form and the SDK's signature. EC2's own client takes
-// longer to compile than all the rest of the demo.
+// longer to compile than all the rest of a demonstration.
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/Query-Requests.html
 type ec2 struct{ cfg aws.Config }
 
@@ -95,7 +95,7 @@ func (e ec2) run(ctx context.Context, ids *string) (map[string]any, error) {
 }
 
 // look reads the tags of all the ids, which have to be the same.
-func (e ec2) look(ctx context.Context, ids string) (state, error) {
+func (e ec2) look(ctx context.Context, ids string) (State, error) {
 	var common tags
 	for id := range strings.FieldsSeq(ids) {
 		var described struct {
@@ -105,7 +105,7 @@ func (e ec2) look(ctx context.Context, ids string) (state, error) {
 			} `xml:"tagSet>item"`
 		}
 		if err := e.call(ctx, &described, "DescribeTags", "Filter.1.Name", "resource-id", "Filter.1.Value.1", id); err != nil {
-			return state{}, err
+			return State{}, err
 		}
 		have := tags{}
 		for _, t := range described.Tags {
@@ -116,5 +116,5 @@ func (e ec2) look(ctx context.Context, ids string) (state, error) {
 		}
 		common = have
 	}
-	return state{tags: common}, nil
+	return State{Tags: common}, nil
 }
