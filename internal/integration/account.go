@@ -2,6 +2,7 @@ package integration
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"encoding/xml"
 	"io"
@@ -16,10 +17,20 @@ import (
 // Region is where everything but IAM is created.
 const Region = "eu-west-1"
 
-// Account is the emulator's one account, seen from a test.
+// Account is an account of the emulator, seen from a test.
 type Account struct {
 	testing.TB
 	URL string
+	// Key is an access key of the account; without one it is emulator.Account.
+	Key string
+}
+
+// In returns another account, through a session in it.
+func (a Account) In(account string) Account {
+	a.Helper()
+	session := a.query("sts", "AssumeRole", "RoleArn", "arn:aws:iam::"+account+":role/test", "RoleSessionName", "test")
+	a.Key = session.one("AccessKeyId")
+	return a
 }
 
 // arn is the ARN of something in Region.
@@ -39,7 +50,7 @@ func (a Account) try(service, method, path, contentType, target, body string) (i
 	if in := regions[service]; in != "" {
 		region = in
 	}
-	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=testing/20260101/"+region+"/"+service+"/aws4_request, SignedHeaders=host, Signature=0")
+	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+cmp.Or(a.Key, "testing")+"/20260101/"+region+"/"+service+"/aws4_request, SignedHeaders=host, Signature=0")
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}

@@ -69,7 +69,7 @@ func (d Deployed) Enforce(t testing.TB) {
 		t.Fatal(err)
 	}
 	t.Cleanup(srv.Stop)
-	a := Account{t, srv.URL}
+	a := Account{TB: t, URL: srv.URL}
 
 	var batch events.SQSEvent
 	var all []Made

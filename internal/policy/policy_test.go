@@ -295,3 +295,39 @@ func TestErrorText(t *testing.T) {
 		t.Errorf("Error() = %q, want %q", got, want)
 	}
 }
+
+// TestBeyond: what a deployment was not made for takes another one, everything else
+// can change without.
+func TestBeyond(t *testing.T) {
+	t.Parallel()
+	deployed := parse(t, "cors: {}\ntags: {created-via: true}\ncatalogue: {enable: ['ecs:RunTask'], disable: ['sqs:*']}\n")
+	for config, want := range map[string]string{
+		"cors: off\ntags: {created-via: true}\ncatalogue: {enable: ['ecs:RunTask'], disable: ['sqs:*', 'sns:*'], last-resort: true}\nmode: observe\n": "",
+		"cors: {}\ncatalogue: {disable: ['sqs:*']}\n":                             "",
+		"cors: {}\ncatalogue: {disable: ['sqs:*']}\ntags: {creator: owner}\n":     "tags: the functions may not write the key \"owner\"",
+		"cors: {}\ncatalogue: {disable: ['sqs:*'], enable: ['glue:StartJob*']}\n": "catalogue.enable: there are no rules and permissions for \"glue:StartJob*\"",
+		"cors: {}\n":                        "catalogue.disable: there are no rules and permissions for \"sqs:*\", which it no longer names",
+		"catalogue: {disable: ['sqs:*']}\n": "cors: is missing; a deployment has to say which rules buckets get, or off",
+	} {
+		if got := strings.Join(parse(t, config).Beyond(deployed), "; "); got != want {
+			t.Errorf("%q is beyond by %q, want %q", config, got, want)
+		}
+	}
+	if got := deployed.Beyond(parse(t, "cors: off\ntags: {created-via: true}\ncatalogue: {enable: ['ecs:RunTask']}\n")); len(got) != 1 || !strings.Contains(got[0], "there is no function") {
+		t.Errorf("without the function it is beyond by %q", got)
+	}
+}
+
+func TestObserving(t *testing.T) {
+	t.Parallel()
+	p := parse(t, "overrides: [{accounts: ['1*'], mode: off}, {accounts: ['2*'], mode: enforce}]\n")
+	o := p.Observing()
+	for account, want := range map[string]policy.Mode{"111122223333": policy.Off, "222233334444": policy.Observe, "333344445555": policy.Observe} {
+		if got := o.ModeFor(account, "eu-west-1"); got != want {
+			t.Errorf("the mode for %s is %s, want %s", account, got, want)
+		}
+	}
+	if p.ModeFor("222233334444", "") != policy.Enforce || p.Mode != policy.Enforce {
+		t.Error("the policy itself has changed")
+	}
+}
