@@ -17,6 +17,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"autotagger/internal/deployment"
 	"autotagger/internal/runtimeapi"
 )
 
@@ -39,14 +40,16 @@ func build(tb testing.TB, pkg string) string {
 	return bin
 }
 
-// tagging is a Resource Groups Tagging API, and DynamoDB's reading of tags, that
-// takes every tag and counts the calls.
+// tagging is a Resource Groups Tagging API that takes every tag and counts the
+// calls, DynamoDB's reading of tags, and a deployment's parameters.
 func tagging(tb testing.TB) (url string, tagCalls, arns *atomic.Int64) {
 	tb.Helper()
 	tagCalls, arns = new(atomic.Int64), new(atomic.Int64)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 		switch target := r.Header.Get("X-Amz-Target"); {
+		case target == "AmazonSSM.GetParameters":
+			fmt.Fprintf(w, `{"Parameters":[{"Name":%q,"Value":"on"},{"Name":%q,"Value":"deployed"}]}`, deployment.ParameterWriting, deployment.ParameterConfiguration)
 		case strings.HasSuffix(target, ".GetResources"):
 			fmt.Fprint(w, `{"ResourceTagMappingList":[],"PaginationToken":""}`)
 		case strings.HasSuffix(target, ".ListTagsOfResource"): // asked where the former is silent
@@ -96,7 +99,7 @@ func batch(tb testing.TB, bodies ...string) []byte {
 func TestBootstrap(t *testing.T) {
 	t.Parallel()
 	url, tagCalls, arns := tagging(t)
-	f, err := runtimeapi.Start(build(t, "autotagger/functions/tagger"), configured(t, "cors: off\n"), time.Minute, "AUTOTAGGER_CONFIG=autotagger.yaml", "AWS_LAMBDA_LOG_FORMAT=JSON", "AWS_ENDPOINT_URL="+url)
+	f, err := runtimeapi.Start(build(t, "autotagger/functions/tagger"), configured(t, "cors: off\n"), time.Minute, deployment.EnvConfig+"=autotagger.yaml", "AWS_LAMBDA_LOG_FORMAT=JSON", "AWS_ENDPOINT_URL="+url)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +180,7 @@ func checkLog(t *testing.T, log string, n int) {
 // configuration that it can't read, and says every fault.
 func TestBootstrapRefusesConfiguration(t *testing.T) {
 	t.Parallel()
-	f, err := runtimeapi.Start(build(t, "autotagger/functions/cors"), configured(t, "mode: enfroce\ncolour: red\n"), time.Minute, "AUTOTAGGER_CONFIG=autotagger.yaml")
+	f, err := runtimeapi.Start(build(t, "autotagger/functions/cors"), configured(t, "mode: enfroce\ncolour: red\n"), time.Minute, deployment.EnvConfig+"=autotagger.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +220,7 @@ func BenchmarkStart(b *testing.B) {
 	}
 	for b.Loop() {
 		for _, p := range programs {
-			f, err := runtimeapi.Start(p.bin, dir, time.Minute, "AUTOTAGGER_CONFIG=autotagger.yaml", "AWS_ENDPOINT_URL="+url, p.env)
+			f, err := runtimeapi.Start(p.bin, dir, time.Minute, deployment.EnvConfig+"=autotagger.yaml", deployment.EnvParameters+"=on", "AWS_ENDPOINT_URL="+url, p.env)
 			if err != nil {
 				b.Fatal(err)
 			}
