@@ -89,7 +89,7 @@ arguments.`,
 	}
 	root.PersistentFlags().StringVarP(&a.format, "output", "o", "", "table, for people, or json, one object a line (default: table on a terminal, else json)")
 	root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
-	root.AddCommand(newExplain(a), newReplay(a), newCatalog(a))
+	root.AddCommand(newExplain(a), newReplay(a), newCatalog(a), newDoctor(a))
 	return root
 }
 

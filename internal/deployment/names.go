@@ -22,6 +22,8 @@ const (
 	Prefix = "autotagger-"
 	// Bus is the hub's event bus.
 	Bus = "autotagger"
+	// Metrics is the CloudWatch namespace of the functions' metrics.
+	Metrics = "Autotagger"
 
 	// The stack sets of an organisation's spokes. The same templates deployed as
 	// plain stacks, as in the management account, have the names of [SpokeStack].
