@@ -96,6 +96,15 @@ corpus: ## the score on recorded events and what the rules let through, where CO
 wire: ## compare our requests with those of the SDK's clients of 63 services
 	cd internal/wire && $(GO) mod tidy -diff && $(GO) vet ./... && $(GO) test ./...
 
+# BREAK_GLASS is a glob over the names of the roles that may change our tags all
+# the same. SCP_ARGS="-size 10240 -partition aws-us-gov -config other.yaml": see
+# docs/security.md.
+BREAK_GLASS ?= OrganizationAccountAccessRole
+SCP_ARGS ?=
+.PHONY: scp
+scp: ## write service control policies that protect our tags: build/scp-1.json and so on
+	$(GO) run ./cmd/scp -break-glass '$(BREAK_GLASS)' $(SCP_ARGS)
+
 # The functions, as they are deployed: BUILD/ARCHITECTURE/FUNCTION/bootstrap.
 # Without -buildvcs=false an asset would change with every commit.
 BUILD ?= build

@@ -161,6 +161,14 @@ func negated(not bool, t truth) truth {
 // matchAction: actions are the same in upper and lower case.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html
 func matchAction(pattern, action string) bool {
+	if pattern == "*" {
+		return true
+	}
+	// Most patterns are another service's.
+	service, _, _ := strings.Cut(pattern, ":")
+	if of, _, _ := strings.Cut(action, ":"); !strings.EqualFold(service, of) {
+		return false
+	}
 	return match(symbols(strings.ToLower(pattern)), strings.ToLower(action))
 }
 
