@@ -36,8 +36,11 @@ func (v *visit) identify(ctx context.Context) ([]Finding, bool) {
 		}
 	}
 	who, err := sts.NewFromConfig(v.cfg).GetCallerIdentity(ctx, nil)
-	if err != nil {
+	switch {
+	case code(err) != "":
 		return []Finding{{name, Fail, v.cfg.Region, "AWS doesn't take them: " + reason(err) + "; nothing in AWS was looked at", give}}, false
+	case err != nil:
+		return []Finding{{name, Unknown, v.cfg.Region, "AWS can't be reached: " + reason(err) + "; nothing in AWS was looked at", "look at the region, the network and AWS_ENDPOINT_URL"}}, false
 	}
 	parsed, err := arn.Parse(aws.ToString(who.Arn))
 	if err != nil {

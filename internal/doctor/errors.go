@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // page is where every finding is explained.
@@ -55,6 +56,10 @@ func reason(err error) string {
 	var api smithy.APIError
 	if errors.As(err, &api) {
 		return strings.TrimSuffix(fmt.Sprintf("%s: %s", api.ErrorCode(), api.ErrorMessage()), ": ")
+	}
+	// The SDK wraps what the network says in five layers.
+	if sent, ok := errors.AsType[*smithyhttp.RequestSendError](err); ok {
+		return sent.Err.Error()
 	}
 	return err.Error()
 }
