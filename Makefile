@@ -121,16 +121,17 @@ node_modules: package.json package-lock.json
 	@touch node_modules
 
 .PHONY: synth
-synth: node_modules ## synthesise the CloudFormation template into cdk.out
+synth: node_modules ## synthesise the CloudFormation templates into cdk.out
 	npx cdk synth --quiet $(CDK_ARGS)
 
 .PHONY: deploy
 deploy: node_modules ## deploy to the account and region of the credentials
-	npx cdk deploy $(CDK_ARGS)
+	npx cdk deploy --all $(CDK_ARGS)
 
 .PHONY: destroy
-destroy: node_modules ## remove the deployment
-	npx cdk destroy $(CDK_ARGS)
+destroy: node_modules ## remove the deployment, once its queues are empty
+	$(GO) run ./cmd/autotagger doctor --drained
+	npx cdk destroy --all $(CDK_ARGS)
 
 .PHONY: clean
 clean: ## remove what was built

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
@@ -63,17 +65,7 @@ func (h *hub) addJob(j *job, stage string) error {
 	scope := constructs.NewConstruct(h.stack, jsii.String(j.id))
 	j.dead = newQueue(scope, "DeadLetters", deadDays, nil)
 	j.queue = newQueue(scope, "Queue", queueDays, j.dead)
-	letRulesSend(h.stack, j.queue, j.name+"-")
-	target := queueTarget(j.queue, h.undelivered)
-	if h.settings.Organization == "" {
-		if err := newRules(scope, j.name, patterns, target); err != nil {
-			return err
-		}
-	}
-	if err := h.addBusRules(scope, j, patterns, target); err != nil {
-		return err
-	}
-
+	letRulesSend(j.queue, h.rules(j.name+"-")...)
 	role := awsiam.NewRole(scope, jsii.String("Role"), &awsiam.RoleProps{
 		// The policy knows our own calls by the names of our roles.
 		RoleName:    jsii.String(deployment.FunctionRole(j.name, *h.stack.Region())),
@@ -97,6 +89,17 @@ func (h *hub) addJob(j *job, stage string) error {
 		ReportBatchItemFailures: jsii.Bool(true),
 		MaxConcurrency:          jsii.Number(j.concurrency),
 	}))
+
+	target := queueTarget(j.queue, h.undelivered)
+	target.first = append(target.first, sourceOf(j.function))
+	if h.settings.Organization == "" {
+		if err := newRules(scope, j.name, patterns, target); err != nil {
+			return err
+		}
+	}
+	if err := h.addBusRules(scope, j, patterns, target); err != nil {
+		return err
+	}
 
 	output(h.stack, j.id+"FunctionName", j.function.FunctionName(), "The function "+j.name)
 	output(h.stack, j.id+"QueueUrl", j.queue.QueueUrl(), "Events for "+j.name)
@@ -152,6 +155,18 @@ func (h *hub) addFunction(scope constructs.Construct, j *job, role awsiam.Role, 
 		Tracing:       tracing,
 	})
 	j.function.Node().AddDependency(h.writing, h.configuration)
+}
+
+// sourceOf is what feeds the function from its queue. The rules wait for it, and
+// go before it: what is in the queue when the stack is removed is still handled
+// while the rules are.
+func sourceOf(function awslambda.Function) constructs.IDependable {
+	for _, child := range *function.Node().Children() {
+		if strings.HasPrefix(*child.Node().Id(), "SqsEventSource") {
+			return child
+		}
+	}
+	return function
 }
 
 // newQueue makes a queue under SQS's own key: EventBridge can't send to one

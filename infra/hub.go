@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
+	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"autotagger/internal/catalogue"
@@ -27,11 +28,13 @@ type hub struct {
 	// undelivered gets what a rule can't deliver.
 	undelivered awssqs.Queue
 	jobs        []*job
+	// busRules and the bus's policy are the way of what spokes forward.
+	busRules []constructs.IDependable
 }
 
 // newHub adds the hub's stack to an app. Assets are laid out under stage, which
 // may be removed once the app is synthesised.
-func newHub(app awscdk.App, s Settings, rows []*catalogue.Row, stage string) (awscdk.Stack, error) {
+func newHub(app awscdk.App, s Settings, rows []*catalogue.Row, stage string) (*hub, error) {
 	stack := awscdk.NewStack(app, jsii.String(deployment.Stack), &awscdk.StackProps{
 		Description: jsii.String("Tags new resources with their creator and cost center, and gives new buckets cross-origin rules"),
 		Env:         environment(s.Account, s.Region),
@@ -41,7 +44,7 @@ func newHub(app awscdk.App, s Settings, rows []*catalogue.Row, stage string) (aw
 	h.addBus()
 	h.addParameters()
 	h.undelivered = newQueue(stack, "Undelivered", deadDays, nil)
-	letRulesSend(stack, h.undelivered, "")
+	letRulesSend(h.undelivered, h.rules("")...)
 	output(stack, "UndeliveredQueueUrl", h.undelivered.QueueUrl(), "Events that EventBridge could not deliver")
 
 	h.jobs = newJobs(s, rows)
@@ -50,7 +53,12 @@ func newHub(app awscdk.App, s Settings, rows []*catalogue.Row, stage string) (aw
 			return nil, fmt.Errorf("deploying %s: %w", j.name, err)
 		}
 	}
-	return stack, nil
+	all, global, warnings := places(s, rows)
+	warn(stack, slices.Concat(s.Warnings, warnings))
+	if err := h.addStackSets(all, global, h.busRules...); err != nil {
+		return nil, err
+	}
+	return h, nil
 }
 
 // newJobs are the functions of a configuration.
@@ -97,7 +105,7 @@ func (h *hub) addBus() {
 	if h.settings.Organization == "" {
 		return
 	}
-	awsevents.NewCfnEventBusPolicy(h.stack, jsii.String("BusPolicy"), &awsevents.CfnEventBusPolicyProps{
+	policy := awsevents.NewCfnEventBusPolicy(h.stack, jsii.String("BusPolicy"), &awsevents.CfnEventBusPolicyProps{
 		EventBusName: h.bus.Ref(),
 		StatementId:  jsii.String("Spokes"),
 		Statement: map[string]any{
@@ -111,6 +119,7 @@ func (h *hub) addBus() {
 			},
 		},
 	})
+	h.busRules = append(h.busRules, policy)
 }
 
 // addParameters makes what can be changed without a deployment. A deployment
@@ -132,6 +141,13 @@ func (h *hub) addParameters() {
 		Description: jsii.String("Where autotagger's configuration is: " + deployment.Deployed + ", or s3://bucket/key"),
 		StringValue: jsii.String(deployment.Deployed),
 	})
+}
+
+// warn shows what a person should look at when a stack is synthesised.
+func warn(stack awscdk.Stack, texts []string) {
+	for i, text := range texts {
+		awscdk.Annotations_Of(stack).AddWarningV2(jsii.String(fmt.Sprintf("autotagger:%d", i+1)), jsii.String(text))
+	}
 }
 
 func output(stack awscdk.Stack, id string, value *string, description string) {

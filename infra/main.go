@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
@@ -50,13 +51,21 @@ func synth() (err error) {
 	return nil
 }
 
-// newApp adds the stacks of a deployment to an app.
+// newApp adds the stacks of a deployment to an app: the hub, and where it serves
+// one account what forwards to it from other regions; or spokes alone.
 func newApp(app awscdk.App, s Settings, stage string) error {
-	all, err := catalogue.Default().All()
+	catalogued, err := catalogue.Default().All()
 	if err != nil {
 		return err
 	}
-	rows := s.Policy.RowsOn(all)
-	_, err = newHub(app, s, rows, stage)
-	return err
+	rows := s.Policy.RowsOn(catalogued)
+	all, global, warnings := places(s, rows)
+	if s.Hub != "" {
+		return addSpokes(app, s, rows, all, global, slices.Concat(s.Warnings, warnings))
+	}
+	h, err := newHub(app, s, rows, stage)
+	if err != nil || s.Organization != "" || len(all) == 0 {
+		return err
+	}
+	return h.addRegions(app, all[1:], global)
 }

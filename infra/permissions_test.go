@@ -381,7 +381,7 @@ func TestQueuePolicies(t *testing.T) {
 		}
 		s := allowed[0]
 		arns, _ := s.Condition["ArnLike"]["aws:SourceArn"].([]any)
-		for i, bus := range []string{"", "autotagger/"} {
+		for i, bus := range []string{"autotagger/", ""} {
 			arn, _ := json.Marshal(arns[i])
 			if want := `:events:` + testRegion + `:` + testAccount + `:rule/` + bus + sender + `"`; !strings.Contains(string(arn), want) {
 				t.Errorf("%s lets in %s, want %s", id, arn, want)

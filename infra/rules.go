@@ -42,10 +42,14 @@ func queueTarget(queue, undelivered awssqs.Queue) target {
 // newRule makes a rule on a bus; nil is the default bus, where AWS's own events
 // arrive. The rule is made from the pattern's JSON by the resource itself: the
 // higher construct's EventPattern would have to be told each field.
-func (t target) newRule(scope constructs.Construct, id, name, about string, pattern any, bus *string) {
+func (t target) newRule(scope constructs.Construct, id, name, about string, pattern map[string]any, bus *string) awsevents.CfnRule {
+	var description *string // a spoke's template has no room for one
+	if about != "" {
+		description = jsii.String("For autotagger: " + about)
+	}
 	rule := awsevents.NewCfnRule(scope, jsii.String(id), &awsevents.CfnRuleProps{
 		Name:         jsii.String(name),
-		Description:  jsii.String("For autotagger: " + about),
+		Description:  description,
 		EventBusName: bus,
 		EventPattern: pattern,
 		Targets: []any{awsevents.CfnRule_TargetProperty{
@@ -63,6 +67,7 @@ func (t target) newRule(scope constructs.Construct, id, name, about string, patt
 		}},
 	})
 	rule.Node().AddDependency(t.first...)
+	return rule
 }
 
 // newRules makes one rule a pattern on the default bus. Rules are named for their
@@ -70,9 +75,9 @@ func (t target) newRule(scope constructs.Construct, id, name, about string, patt
 // changes that service's rule alone.
 func newRules(scope constructs.Construct, kind string, patterns []catalogue.Pattern, to target) error {
 	for _, p := range patterns {
-		name := deployment.Prefix + kind + "-" + p.Label
-		if len(name) > maxRuleName {
-			return fmt.Errorf("the rule's name %s is longer than %d characters", name, maxRuleName)
+		name, err := ruleName(kind, p)
+		if err != nil {
+			return err
 		}
 		pattern, err := asMap(p)
 		if err != nil {
@@ -81,6 +86,14 @@ func newRules(scope constructs.Construct, kind string, patterns []catalogue.Patt
 		to.newRule(scope, "Rule-"+p.Label, name, p.About, pattern, nil)
 	}
 	return nil
+}
+
+func ruleName(kind string, p catalogue.Pattern) (string, error) {
+	name := deployment.Prefix + kind + "-" + p.Label
+	if len(name) > maxRuleName {
+		return "", fmt.Errorf("the rule's name %s is longer than %d characters", name, maxRuleName)
+	}
+	return name, nil
 }
 
 func asMap(p catalogue.Pattern) (map[string]any, error) {
@@ -107,7 +120,7 @@ func forwarded() map[string]any {
 func (h *hub) addBusRules(scope constructs.Construct, j *job, patterns []catalogue.Pattern, to target) error {
 	const kind = "-bus"
 	if j.name == "tagger" {
-		to.newRule(scope, "BusRule", deployment.Prefix+j.name+kind, "what spokes forward", forwarded(), h.bus.Ref())
+		h.busRules = append(h.busRules, to.newRule(scope, "BusRule", deployment.Prefix+j.name+kind, "what spokes forward", forwarded(), h.bus.Ref()))
 		return nil
 	}
 	for _, p := range patterns {
@@ -115,28 +128,35 @@ func (h *hub) addBusRules(scope constructs.Construct, j *job, patterns []catalog
 		if err != nil {
 			return err
 		}
-		to.newRule(scope, "BusRule-"+p.Label, deployment.Prefix+j.name+kind+"-"+p.Label, p.About, pattern, h.bus.Ref())
+		h.busRules = append(h.busRules, to.newRule(scope, "BusRule-"+p.Label, deployment.Prefix+j.name+kind+"-"+p.Label, p.About, pattern, h.bus.Ref()))
 	}
 	return nil
 }
 
-// letRulesSend lets rules whose names start with our prefix and more send to a
-// queue, those of the default bus and of ours. One statement serves them all:
-// one for each would outgrow the queue's policy.
+// letRulesSend lets rules send to a queue, by patterns of their ARNs. One
+// statement serves them all: one for each would outgrow the queue's policy.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sqs-permissions
-func letRulesSend(stack awscdk.Stack, queue awssqs.Queue, names string) {
+func letRulesSend(queue awssqs.Queue, arns ...*string) {
 	queue.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid:        jsii.String("Rules"),
 		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil)},
 		Actions:    jsii.Strings("sqs:SendMessage"),
 		Resources:  &[]*string{queue.QueueArn()},
 		Conditions: &map[string]any{
-			"ArnLike": map[string]any{"aws:SourceArn": []any{
-				ruleArn(stack, deployment.Prefix+names+"*"), ruleArn(stack, deployment.Bus+"/"+deployment.Prefix+names+"*"),
-			}},
-			"StringEquals": map[string]any{"aws:SourceAccount": stack.Account()},
+			"ArnLike":      map[string]any{"aws:SourceArn": arns},
+			"StringEquals": map[string]any{"aws:SourceAccount": awscdk.Stack_Of(queue).Account()},
 		},
 	}))
+}
+
+// rules are the ARNs of rules whose names begin with our prefix and more: those of
+// the hub's bus, and in a deployment for one account of the default bus.
+func (h *hub) rules(names string) []*string {
+	arns := []*string{ruleArn(h.stack, deployment.Bus+"/"+deployment.Prefix+names+"*")}
+	if h.settings.Organization == "" {
+		arns = append(arns, ruleArn(h.stack, deployment.Prefix+names+"*"))
+	}
+	return arns
 }
 
 // ruleArn is a rule's ARN: of the default bus by its name, of another by the

@@ -248,6 +248,7 @@ func (r *reader) formed(key, form, want string) string {
 	value := r.text(key, "")
 	if value != "" && !fits(form, value) {
 		r.fault(key, value, want)
+		return ""
 	}
 	return value
 }

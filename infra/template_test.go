@@ -132,12 +132,12 @@ func makeHub(s Settings) (template, awscdk.Stack, error) {
 	if err != nil {
 		return template{}, nil, err
 	}
-	stack, err := newHub(awscdk.NewApp(nil), s, s.Policy.RowsOn(all), stage)
+	h, err := newHub(awscdk.NewApp(nil), s, s.Policy.RowsOn(all), stage)
 	if err != nil {
 		return template{}, nil, err
 	}
-	tpl, err := templateOf(stack)
-	return tpl, stack, err
+	tpl, err := templateOf(h.stack)
+	return tpl, h.stack, err
 }
 
 func templateOf(stack awscdk.Stack) (template, error) {
