@@ -5,6 +5,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"autotagger/internal/awsapi"
 	"autotagger/internal/catalogue"
 )
 
@@ -133,16 +134,6 @@ type CORSResult struct {
 	Err     error
 }
 
-// Call describes one attempt sent to AWS, retries included.
-type Call struct {
-	Service, Operation string // "s3", "PutBucketTagging"
-	Account, Region    string // the resource's; Account may be empty
-	ErrorCode          string // empty when the call succeeded; "transport" without an answer
-	Throttled          bool
-	Write              bool
-	Took               time.Duration
-}
-
 // Options are the choices of an Applier. The zero value is usable.
 type Options struct {
 	// Replace gives keys that stand with another value the wanted one. By
@@ -160,7 +151,7 @@ type Options struct {
 	Concurrency int
 	// OnCall is told of every attempt sent to AWS. It may be called from
 	// several goroutines at once. Nil: nobody is.
-	OnCall func(Call)
+	OnCall func(awsapi.Attempt)
 }
 
 func (o Options) withDefaults() Options {
@@ -174,7 +165,7 @@ func (o Options) withDefaults() Options {
 		o.Concurrency = 8
 	}
 	if o.OnCall == nil {
-		o.OnCall = func(Call) {}
+		o.OnCall = func(awsapi.Attempt) {}
 	}
 	return o
 }

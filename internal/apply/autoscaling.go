@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"autotagger/internal/awsapi"
 	"autotagger/internal/catalogue"
 )
 
@@ -16,7 +17,7 @@ import (
 // since an instance's creator is recorded with its own launch
 // (https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_CreateOrUpdateTags.html).
 type autoscalingStore struct {
-	c       *caller
+	c       *awsapi.Caller
 	service *catalogue.Service
 }
 
@@ -50,7 +51,7 @@ func (s autoscalingStore) readOne(ctx context.Context, t target) (map[string]str
 	form := url.Values{"Filters.member.1.Name": {"auto-scaling-group"}, "Filters.member.1.Values.member.1": {name}}
 	tags := map[string]string{}
 	for range 20 {
-		body, err := s.c.do(ctx, s.call("DescribeTags", t, form))
+		body, err := s.c.Do(ctx, s.call("DescribeTags", t, form))
 		if err != nil {
 			return nil, err
 		}
@@ -89,11 +90,11 @@ func (s autoscalingStore) write(ctx context.Context, ts []target, tags map[strin
 			form.Set(tag+"Value", tags[k])
 			form.Set(tag+"PropagateAtLaunch", "false")
 		}
-		_, errs[i] = s.c.do(ctx, s.call("CreateOrUpdateTags", t, form))
+		_, errs[i] = s.c.Do(ctx, s.call("CreateOrUpdateTags", t, form))
 	}
 	return errs
 }
 
-func (s autoscalingStore) call(op string, t target, form url.Values) call {
-	return call{service: s.service, op: op, account: t.account, region: t.region, arn: t.arn, form: form}
+func (s autoscalingStore) call(op string, t target, form url.Values) awsapi.Call {
+	return awsapi.Call{Service: s.service, Op: op, Account: t.account, Region: t.region, ARN: t.arn, Form: form}
 }

@@ -7,6 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"autotagger/internal/awsapi"
 )
 
 // S3's limits on a CORS configuration
@@ -36,7 +38,7 @@ func (a *Applier) PutCORS(ctx context.Context, reqs []CORSRequest) []CORSResult 
 		i := work[n]
 		put, err := false, ctx.Err()
 		if err == nil {
-			put, err = a.putCORS(withAccount(ctx, reqs[i].Account), reqs[i])
+			put, err = a.putCORS(awsapi.WithAccount(ctx, reqs[i].Account), reqs[i])
 		}
 		res[i] = corsResult(put, err)
 	})
@@ -82,7 +84,7 @@ func (a *Applier) putCORS(ctx context.Context, r CORSRequest) (put bool, err err
 	if err == nil {
 		return false, nil
 	}
-	if codeOf(err) != "NoSuchCORSConfiguration" {
+	if awsapi.Code(err) != "NoSuchCORSConfiguration" {
 		return false, err
 	}
 	_, err = client.PutBucketCors(ctx, &s3.PutBucketCorsInput{

@@ -22,8 +22,8 @@
 // Most resources go through the Resource Groups Tagging API (tagging.go). S3
 // buckets (s3.go), IAM (iam.go), KMS keys (kms.go) and EC2 (ec2.go) have tag
 // calls with rules of their own. Any other service is a row in a table (own.go).
-// All but S3's bucket calls are sent by one small signed caller (caller.go), so
-// that the Lambda links one service client rather than fifty.
+// All but S3's bucket calls are sent by package awsapi, so that the Lambda links one
+// service client rather than fifty.
 //
 // The tagging API doesn't serve every type of resource, and doesn't say so
 // plainly. What it refuses goes through the service's own calls, read first,

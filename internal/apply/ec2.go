@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"autotagger/internal/awsapi"
 	"autotagger/internal/catalogue"
 )
 
@@ -26,7 +27,7 @@ func ec2Service() *catalogue.Service {
 
 // ec2Store tags what has an EC2 id: one pair of operations serves every type.
 type ec2Store struct {
-	c       *caller
+	c       *awsapi.Caller
 	service *catalogue.Service
 }
 
@@ -73,7 +74,7 @@ func (s ec2Store) read(ctx context.Context, ts []target) []found {
 	}
 	// 200 resources of 50 tags are ten pages of 1,000.
 	for range 100 {
-		body, err := s.c.do(ctx, s.call("DescribeTags", ts[0], form))
+		body, err := s.c.Do(ctx, s.call("DescribeTags", ts[0], form))
 		if err != nil {
 			return fail(err)
 		}
@@ -127,7 +128,7 @@ func (s ec2Store) create(ctx context.Context, ts []target, ids []string, good []
 		form.Set("Tag."+strconv.Itoa(n+1)+".Key", k)
 		form.Set("Tag."+strconv.Itoa(n+1)+".Value", tags[k])
 	}
-	_, err := s.c.do(ctx, s.call("CreateTags", ts[good[0]], form))
+	_, err := s.c.Do(ctx, s.call("CreateTags", ts[good[0]], form))
 	if err != nil && len(good) > 1 && blames(err) {
 		s.create(ctx, ts, ids, good[:len(good)/2], tags, errs)
 		s.create(ctx, ts, ids, good[len(good)/2:], tags, errs)
@@ -138,6 +139,6 @@ func (s ec2Store) create(ctx context.Context, ts []target, ids []string, good []
 	}
 }
 
-func (s ec2Store) call(op string, t target, form url.Values) call {
-	return call{service: s.service, op: op, account: t.account, region: t.region, arn: t.arn, form: form}
+func (s ec2Store) call(op string, t target, form url.Values) awsapi.Call {
+	return awsapi.Call{Service: s.service, Op: op, Account: t.account, Region: t.region, ARN: t.arn, Form: form}
 }

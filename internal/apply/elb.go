@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"autotagger/internal/awsapi"
 	"autotagger/internal/catalogue"
 )
 
@@ -20,13 +21,13 @@ const elbBatch = 20
 // version of the API at the same endpoint
 // (https://docs.aws.amazon.com/elasticloadbalancing/2012-06-01/APIReference/API_AddTags.html).
 type elbStore struct {
-	c       *caller
+	c       *awsapi.Caller
 	service *catalogue.Service
 	field   string
 	classic bool
 }
 
-func newELBStore(c *caller, classic bool) elbStore {
+func newELBStore(c *awsapi.Caller, classic bool) elbStore {
 	s := elbStore{
 		c: c, field: "ResourceArns.member.", classic: classic,
 		service: &catalogue.Service{ID: "Elastic Load Balancing v2", Signing: "elasticloadbalancing", Protocol: catalogue.Query, Version: "2015-12-01"},
@@ -80,7 +81,7 @@ func (s elbStore) read(ctx context.Context, ts []target) []found {
 // describe reads resources together. One that isn't there fails the call for
 // all, so it is looked for by halves.
 func (s elbStore) describe(ctx context.Context, ts []target, names []string, good []int, out []found) {
-	body, err := s.c.do(ctx, s.call("DescribeTags", ts, names, good))
+	body, err := s.c.Do(ctx, s.call("DescribeTags", ts, names, good))
 	if err != nil {
 		if len(good) > 1 && blames(err) {
 			s.describe(ctx, ts, names, good[:len(good)/2], out)
@@ -130,8 +131,8 @@ func (s elbStore) write(ctx context.Context, ts []target, tags map[string]string
 
 func (s elbStore) add(ctx context.Context, ts []target, names []string, good []int, tags map[string]string, errs []error) {
 	cl := s.call("AddTags", ts, names, good)
-	addTags(cl.form, catalogue.Tags{Field: "Tags.member", Key: "Key", Value: "Value"}, tags)
-	_, err := s.c.do(ctx, cl)
+	addTags(cl.Form, catalogue.Tags{Field: "Tags.member", Key: "Key", Value: "Value"}, tags)
+	_, err := s.c.Do(ctx, cl)
 	if err != nil && len(good) > 1 && blames(err) {
 		s.add(ctx, ts, names, good[:len(good)/2], tags, errs)
 		s.add(ctx, ts, names, good[len(good)/2:], tags, errs)
@@ -142,11 +143,11 @@ func (s elbStore) add(ctx context.Context, ts []target, names []string, good []i
 	}
 }
 
-func (s elbStore) call(op string, ts []target, names []string, good []int) call {
+func (s elbStore) call(op string, ts []target, names []string, good []int) awsapi.Call {
 	t := ts[good[0]]
 	form := url.Values{}
 	for n, i := range good {
 		form.Set(s.field+strconv.Itoa(n+1), names[i])
 	}
-	return call{service: s.service, op: op, account: t.account, region: t.region, arn: t.arn, form: form}
+	return awsapi.Call{Service: s.service, Op: op, Account: t.account, Region: t.region, ARN: t.arn, Form: form}
 }

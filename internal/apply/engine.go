@@ -9,10 +9,10 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"autotagger/internal/awsapi"
 	"autotagger/internal/catalogue"
 )
 
@@ -68,7 +68,7 @@ type system struct {
 // Applier writes tags and CORS rules. It is safe for concurrent use.
 type Applier struct {
 	o         Options
-	c         *caller
+	c         *awsapi.Caller
 	s3        *s3Clients
 	tagging   *system
 	bucket    *system
@@ -87,21 +87,18 @@ func New(cfg aws.Config, o Options) *Applier {
 	if cfg.HTTPClient == nil {
 		cfg.HTTPClient = awshttp.NewBuildableClient() // one pool of connections for all clients
 	}
-	cfg.APIOptions = append(slices.Clone(cfg.APIOptions), observe(o.OnCall, o.Now))
-	c := newCaller(cfg, o.Credentials)
+	cfg.APIOptions = append(slices.Clone(cfg.APIOptions), awsapi.Observe(o.OnCall, o.Now))
+	c := awsapi.New(cfg, o.Credentials)
 	clients := &s3Clients{cfg: cfg, creds: o.Credentials, by: map[string]*s3.Client{}}
 	// The tagging API's quota is the smallest of all, and shared: a throttle
 	// there is worth more patience than elsewhere.
-	patient := *c
-	if cfg.RetryMaxAttempts == 0 && cfg.Retryer == nil {
-		patient.retryer = retry.AddWithMaxBackoffDelay(retry.AddWithMaxAttempts(c.retryer, 6), 2*time.Second)
-	}
+	patient := c.Patient(6, 2*time.Second)
 	buckets := s3Store{clients: clients, c: c, control: s3ControlService(), replace: o.Replace}
 	return &Applier{
 		o: o, c: c, s3: clients,
 		tagging: &system{
 			name:  "tagging",
-			store: taggingStore{c: &patient, service: taggingService(), gates: &gates{full: map[string]time.Time{}}},
+			store: taggingStore{c: patient, service: taggingService(), gates: &gates{full: map[string]time.Time{}}},
 			reads: taggingReads, writes: taggingWrites,
 		},
 		bucket: &system{
@@ -376,7 +373,7 @@ func (a *Applier) read(ctx context.Context, items []*item) {
 				b.fail(err)
 				return
 			}
-			for i, f := range b.system.store.read(withAccount(ctx, b.items[0].account), b.targets()) {
+			for i, f := range b.system.store.read(awsapi.WithAccount(ctx, b.items[0].account), b.targets()) {
 				b.items[i].take(f)
 			}
 		})
@@ -462,7 +459,7 @@ func (a *Applier) write(ctx context.Context, items []*item) {
 			b.fail(err)
 			return
 		}
-		for i, err := range b.system.store.write(withAccount(ctx, b.items[0].account), b.targets(), b.items[0].missing) {
+		for i, err := range b.system.store.write(awsapi.WithAccount(ctx, b.items[0].account), b.targets(), b.items[0].missing) {
 			it := b.items[i]
 			switch {
 			case err == nil:

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/aws/smithy-go"
+
+	"autotagger/internal/awsapi"
 )
 
 // skip is the error of a resource that must be left as it is. Its text is a
@@ -58,9 +60,9 @@ func fate(err error) (Outcome, string) {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return Retry, WhyDeadline
 	}
-	code, status := codeOf(err), statusOf(err)
+	code, status := awsapi.Code(err), awsapi.Status(err)
 	for _, known := range []func() (Outcome, bool){
-		func() (Outcome, bool) { return serviceFate(serviceOf(err), code) },
+		func() (Outcome, bool) { return serviceFate(awsapi.ServiceID(err), code) },
 		func() (Outcome, bool) { return exactFate(code) },
 		func() (Outcome, bool) { return partFate(code) },
 	} {
@@ -181,63 +183,11 @@ func partFate(code string) (Outcome, bool) {
 	return "", false
 }
 
-// codeOf is an error's code without the namespaces that some protocols wrap it
-// in ("com.amazonaws.kms#NotFoundException", "AccessDeniedException:http://…").
-// It is empty where AWS gave none.
-func codeOf(err error) string {
-	var api smithy.APIError
-	if !errors.As(err, &api) {
-		return ""
-	}
-	return bareCode(api.ErrorCode())
-}
-
-func bareCode(code string) string {
-	if i := strings.LastIndexByte(code, '#'); i >= 0 {
-		code = code[i+1:]
-	}
-	if i := strings.IndexByte(code, ':'); i >= 0 {
-		code = code[:i]
-	}
-	return strings.TrimSpace(code)
-}
-
-// unknownCode is what the SDK's own clients put where an answer names no code.
-const unknownCode = "UnknownError"
-
 func orStatus(code string, status int) string {
-	if code != "" && code != unknownCode {
+	if code != "" && code != awsapi.UnknownCode {
 		return code
 	}
 	return "http-" + http.StatusText(status)
-}
-
-func statusOf(err error) int {
-	var h interface{ HTTPStatusCode() int }
-	if errors.As(err, &h) {
-		return h.HTTPStatusCode()
-	}
-	return 0
-}
-
-func serviceOf(err error) string {
-	var op *smithy.OperationError
-	if errors.As(err, &op) {
-		return op.ServiceID
-	}
-	return ""
-}
-
-// throttled says whether a call was refused for its rate. Metrics count them.
-func throttled(err error) bool {
-	switch code := codeOf(err); code {
-	case "RequestLimitExceeded", "BandwidthLimitExceeded", "SlowDown",
-		"ProvisionedThroughputExceededException", "PriorRequestNotComplete":
-		return true
-	default:
-		return statusOf(err) == http.StatusTooManyRequests ||
-			strings.Contains(code, "Throttl") || strings.Contains(code, "TooManyRequests")
-	}
 }
 
 // blames says whether an error of a call about many resources may be the fault
@@ -249,8 +199,8 @@ func blames(err error) bool {
 	case Failed, Denied:
 		return true
 	case Retry:
-		s := statusOf(err)
-		return !throttled(err) && s >= 400 && s < 500 && !transient(codeOf(err))
+		s := awsapi.Status(err)
+		return !awsapi.Throttled(err) && s >= 400 && s < 500 && !transient(awsapi.Code(err))
 	}
 	return false
 }
@@ -269,18 +219,18 @@ func transient(code string) bool {
 // unsupported says whether an error means that the endpoint doesn't know the
 // operation for this resource, rather than refusing it.
 func unsupported(err error) bool {
-	switch codeOf(err) {
+	switch awsapi.Code(err) {
 	case "MethodNotAllowed", "NotImplemented", "UnsupportedOperation", "UnsupportedOperationException",
 		"UnknownOperation", "UnknownOperationException", "InvalidAction", "NoSuchOperation":
 		return true
-	case "", unknownCode:
+	case "", awsapi.UnknownCode:
 		// No code: not S3's own answer, which always has one.
-		switch statusOf(err) {
+		switch awsapi.Status(err) {
 		case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
 			return true
 		}
 	}
-	s := statusOf(err)
+	s := awsapi.Status(err)
 	return s == http.StatusNotImplemented || s == http.StatusMethodNotAllowed
 }
 
@@ -289,7 +239,7 @@ func unsupported(err error) bool {
 // (https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_FailureInfo.html),
 // or, on an emulator, that there is no such API.
 func askService(err error) bool {
-	switch codeOf(err) {
+	switch awsapi.Code(err) {
 	case "InternalServiceException", "InvalidParameterException":
 		return true
 	}
@@ -301,7 +251,7 @@ func askService(err error) bool {
 // new one another try is worth it.
 func fateOf(err error, fresh bool) (Outcome, string) {
 	o, why := fate(err)
-	if o == Failed && fresh && why == "InvalidParameterException" && serviceOf(err) == taggingID {
+	if o == Failed && fresh && why == "InvalidParameterException" && awsapi.ServiceID(err) == taggingID {
 		return Retry, why
 	}
 	return o, why

@@ -1,6 +1,10 @@
 package apply
 
-import "strings"
+import (
+	"strings"
+
+	"autotagger/internal/awsapi"
+)
 
 // iamService is IAM, one endpoint a partition, signed for one region
 // (https://docs.aws.amazon.com/general/latest/gr/iam-service.html).
@@ -22,7 +26,7 @@ type iamRow struct {
 	// writing "creator" replaces "Creator"; those of other kinds don't
 	// (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html#case-sensitivity).
 	fold  bool
-	place func(*caller, target) (place, error)
+	place func(*awsapi.Caller, target) (place, error)
 }
 
 // iamRows are the kinds by the first word of their ARNs: each has a pair of
@@ -58,7 +62,7 @@ func iamRows() map[string]iamRow {
 // customerPolicy lets only customer managed policies through: AWS's own have
 // "aws" where the account stands
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-vs-inline.html).
-func customerPolicy(c *caller, t target) (place, error) {
+func customerPolicy(c *awsapi.Caller, t target) (place, error) {
 	if parts := strings.SplitN(t.arn, ":", 6); len(parts) == 6 && parts[4] == "aws" {
 		return place{}, skip(WhyManaged)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"strings"
+
+	"autotagger/internal/awsapi"
 )
 
 // kmsCalls are KMS's: the text is as in a data file.
@@ -16,7 +18,7 @@ read: ListResourceTags KeyId={arn} Marker={next} -> Tags=[TagKey,TagValue] NextM
 // customerKey lets only keys through that may be tagged. Aliases have no tags,
 // and those of AWS's own keys start with alias/aws/
 // (https://docs.aws.amazon.com/kms/latest/APIReference/API_TagResource.html).
-func customerKey(c *caller, t target) (place, error) {
+func customerKey(c *awsapi.Caller, t target) (place, error) {
 	switch {
 	case strings.Contains(t.arn, ":alias/aws/"):
 		return place{}, skip(WhyManagedKey)
@@ -51,14 +53,14 @@ func (s kmsStore) write(ctx context.Context, ts []target, tags map[string]string
 // explain looks at the key where a refusal may come from what it is. It asks
 // only then: most keys are new and customer managed.
 func (s kmsStore) explain(ctx context.Context, t target, err error) error {
-	switch codeOf(err) {
+	switch awsapi.Code(err) {
 	case "AccessDeniedException", "AccessDenied", "KMSInvalidStateException", "UnsupportedOperationException":
 	default:
 		return err
 	}
-	body, derr := s.c.do(ctx, call{
-		service: &s.row.Service, op: "DescribeKey", account: t.account, region: t.region, arn: t.arn,
-		fields: map[string]any{"KeyId": t.arn},
+	body, derr := s.c.Do(ctx, awsapi.Call{
+		Service: &s.row.Service, Op: "DescribeKey", Account: t.account, Region: t.region, ARN: t.arn,
+		Fields: map[string]any{"KeyId": t.arn},
 	})
 	if derr != nil {
 		return err // the first refusal says more than that of the second look

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"autotagger/internal/awsapi"
 	"autotagger/internal/catalogue"
 )
 
@@ -60,9 +61,9 @@ func (a *Applier) alarmCreated(ctx context.Context, t target, r Request) (bool, 
 		"StartDate":           {at.Add(-historyWindow).UTC().Format(time.RFC3339)},
 		"EndDate":             {at.Add(historyWindow).UTC().Format(time.RFC3339)},
 	}
-	body, err := a.c.do(ctx, call{
-		service: &catalogue.Service{ID: "CloudWatch", Signing: "monitoring", Protocol: catalogue.Query, Version: "2010-08-01"},
-		op:      "DescribeAlarmHistory", account: t.account, region: t.region, arn: t.arn, form: form,
+	body, err := a.c.Do(ctx, awsapi.Call{
+		Service: &catalogue.Service{ID: "CloudWatch", Signing: "monitoring", Protocol: catalogue.Query, Version: "2010-08-01"},
+		Op:      "DescribeAlarmHistory", Account: t.account, Region: t.region, ARN: t.arn, Form: form,
 	})
 	if err != nil {
 		return false, err
@@ -98,7 +99,7 @@ func (a *Applier) ask(ctx context.Context, items []*item, reqs []Request) {
 		it := open[n]
 		// Of several changes of one resource in a batch the first may have made it.
 		first := reqs[it.reqs[0]]
-		created, err := a.lookup(withAccount(ctx, it.account), it.target, first)
+		created, err := a.lookup(awsapi.WithAccount(ctx, it.account), it.target, first)
 		switch {
 		case err != nil:
 			it.fail(err)

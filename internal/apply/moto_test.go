@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"autotagger/internal/apply"
+	"autotagger/internal/awsapi"
 	"autotagger/internal/emulator"
 )
 
@@ -539,16 +540,16 @@ func (k kind) only(api string) kind { k.apis = []string{api}; return k }
 // calls counts what an Applier sent.
 type calls struct {
 	mu  sync.Mutex
-	all []apply.Call
+	all []awsapi.Attempt
 }
 
-func (c *calls) add(call apply.Call) {
+func (c *calls) add(call awsapi.Attempt) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.all = append(c.all, call)
 }
 
-func (c *calls) take() []apply.Call {
+func (c *calls) take() []awsapi.Attempt {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	all := c.all
@@ -556,7 +557,7 @@ func (c *calls) take() []apply.Call {
 	return all
 }
 
-func written(cs []apply.Call) (n int) {
+func written(cs []awsapi.Attempt) (n int) {
 	for _, c := range cs {
 		if c.Write {
 			n++

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"autotagger/internal/awsapi"
 	"autotagger/internal/catalogue"
 )
 
@@ -22,7 +23,7 @@ type own struct {
 	fold bool // tag keys differ in more than case
 	// place says what the calls name a resource by; nil: by its ARN's form. Its
 	// error is a skip or a bad.
-	place func(*caller, target) (place, error)
+	place func(*awsapi.Caller, target) (place, error)
 	// root is the element around a body of XML, with its namespace.
 	root xml.Name
 }
@@ -37,7 +38,7 @@ type place struct {
 // placeOf takes an ARN apart. The ":*" that CloudTrail and CloudFormation put
 // behind a log group's ARN is left away, since TagResource refuses it:
 // https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_TagResource.html
-func placeOf(_ *caller, t target) (place, error) {
+func placeOf(_ *awsapi.Caller, t target) (place, error) {
 	arn := strings.TrimSuffix(t.arn, ":*")
 	parts := strings.SplitN(arn, ":", 6)
 	if len(parts) < 6 || parts[5] == "" {
@@ -54,7 +55,7 @@ func placeOf(_ *caller, t target) (place, error) {
 }
 
 // check is what names the resource, or the skip or bad that stands against it.
-func (o *own) check(c *caller, t target) (place, error) {
+func (o *own) check(c *awsapi.Caller, t target) (place, error) {
 	if o.place != nil {
 		return o.place(c, t)
 	}
@@ -63,7 +64,7 @@ func (o *own) check(c *caller, t target) (place, error) {
 
 // ownStore reads and writes tags through a service's own calls.
 type ownStore struct {
-	c   *caller
+	c   *awsapi.Caller
 	row *own
 }
 
@@ -88,7 +89,7 @@ func (s ownStore) readOne(ctx context.Context, t target) (map[string]string, err
 		if err != nil {
 			return nil, err
 		}
-		body, err := s.c.do(ctx, cl)
+		body, err := s.c.Do(ctx, cl)
 		if err != nil {
 			return nil, err
 		}
@@ -112,9 +113,9 @@ func (s ownStore) write(ctx context.Context, ts []target, tags map[string]string
 	for i, t := range ts {
 		p, err := s.row.check(s.c, t)
 		if err == nil {
-			var cl call
+			var cl awsapi.Call
 			if cl, err = s.call(s.row.Write, t, p, "", tags); err == nil {
-				_, err = s.c.do(ctx, cl)
+				_, err = s.c.Do(ctx, cl)
 			}
 		}
 		errs[i] = err
@@ -123,8 +124,8 @@ func (s ownStore) write(ctx context.Context, ts []target, tags map[string]string
 }
 
 // call is one call about a target: a read without tags, a write with them.
-func (s ownStore) call(c catalogue.Call, t target, p place, token string, tags map[string]string) (call, error) {
-	cl := call{service: &s.row.Service, op: c.Op, account: t.account, region: t.region, arn: t.arn, method: c.Method}
+func (s ownStore) call(c catalogue.Call, t target, p place, token string, tags map[string]string) (awsapi.Call, error) {
+	cl := awsapi.Call{Service: &s.row.Service, Op: c.Op, Account: t.account, Region: t.region, ARN: t.arn, Method: c.Method}
 	values := map[string]string{"{arn}": p.arn, "{id}": p.id, "{type}": p.kind, "{account}": t.account, "{next}": token}
 	fill := func(template string, escape func(string) string) string {
 		for name, v := range values {
@@ -133,7 +134,7 @@ func (s ownStore) call(c catalogue.Call, t target, p place, token string, tags m
 		return template
 	}
 	path, query, asks := strings.Cut(c.Path, "?")
-	cl.path = strings.ReplaceAll(fill(path, escapeLabel), "{arn+}", strings.ReplaceAll(escapeLabel(p.arn), "%2F", "/"))
+	cl.Path = strings.ReplaceAll(fill(path, escapeLabel), "{arn+}", strings.ReplaceAll(escapeLabel(p.arn), "%2F", "/"))
 	if asks {
 		form := url.Values{}
 		for pair := range strings.SplitSeq(query, "&") {
@@ -142,16 +143,16 @@ func (s ownStore) call(c catalogue.Call, t target, p place, token string, tags m
 				form.Set(name, fill(value, verbatim))
 			}
 		}
-		cl.query = form.Encode()
+		cl.Query = form.Encode()
 	}
 	fields := map[string]any{}
-	cl.form = url.Values{}
+	cl.Form = url.Values{}
 	for _, f := range c.Fields {
 		if f.Value == "{next}" && token == "" {
 			continue
 		}
 		value := fill(f.Value, verbatim)
-		cl.form.Set(f.Name, value)
+		cl.Form.Set(f.Name, value)
 		fields[f.Name] = value
 		if inside, ok := strings.CutPrefix(f.Value, "["); ok {
 			fields[f.Name] = []string{fill(strings.TrimSuffix(inside, "]"), verbatim)}
@@ -160,12 +161,12 @@ func (s ownStore) call(c catalogue.Call, t target, p place, token string, tags m
 	if tags != nil {
 		switch s.row.Protocol {
 		case catalogue.Query:
-			addTags(cl.form, c.Tags, tags)
+			addTags(cl.Form, c.Tags, tags)
 		case catalogue.RESTXML:
 			var err error
-			cl.contentType = "application/xml"
-			if cl.body, err = s.row.xmlBody(tags); err != nil {
-				return call{}, err
+			cl.ContentType = "application/xml"
+			if cl.Body, err = s.row.xmlBody(tags); err != nil {
+				return awsapi.Call{}, err
 			}
 		default:
 			fields[c.Tags.Field] = tagsField(c.Tags, tags)
@@ -173,7 +174,7 @@ func (s ownStore) call(c catalogue.Call, t target, p place, token string, tags m
 	}
 	// A REST call without a body has no content type either.
 	if len(fields) > 0 || c.Method == "" {
-		cl.fields = fields
+		cl.Fields = fields
 	}
 	return cl, nil
 }
@@ -251,7 +252,7 @@ func (o *own) parse(body []byte) (tags map[string]string, next string, err error
 	case catalogue.Query, catalogue.RESTXML:
 		return o.parseXML(body)
 	case catalogue.CBOR:
-		if fields, err = fromCBOR(body); err != nil {
+		if fields, err = awsapi.FromCBOR(body); err != nil {
 			return nil, "", err
 		}
 	default:
@@ -304,26 +305,26 @@ func (o *own) collect(v any, way []string, tags map[string]string) error {
 }
 
 func (o *own) parseXML(body []byte) (tags map[string]string, next string, err error) {
-	var root node
+	var root awsapi.Node
 	if err := xml.Unmarshal(body, &root); err != nil {
 		return nil, "", err
 	}
-	if h := root.holder(o.Read.Next); h != nil && o.Read.Next != "" {
-		next = h.text(o.Read.Next)
+	if h := root.Holder(o.Read.Next); h != nil && o.Read.Next != "" {
+		next = h.Content(o.Read.Next)
 	}
 	first, _, _ := strings.Cut(o.Read.Tags.Field, ".")
-	if h := root.holder(first); h != nil {
-		return pairs(h.child(first), o.Read.Tags), next, nil
+	if h := root.Holder(first); h != nil {
+		return pairs(h.Child(first), o.Read.Tags), next, nil
 	}
 	return map[string]string{}, next, nil
 }
 
 // pairs are the tags in an XML element: every element in it with a key and a
 // value.
-func pairs(n *node, as catalogue.Tags) map[string]string {
+func pairs(n *awsapi.Node, as catalogue.Tags) map[string]string {
 	tags := map[string]string{}
-	var walk func(*node)
-	walk = func(n *node) {
+	var walk func(*awsapi.Node)
+	walk = func(n *awsapi.Node) {
 		key, value, isTag := "", "", false
 		for i := range n.Nodes {
 			switch c := &n.Nodes[i]; c.XMLName.Local {

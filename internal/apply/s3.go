@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"autotagger/internal/awsapi"
 	"autotagger/internal/catalogue"
 )
 
@@ -74,7 +75,7 @@ func s3ControlService() *catalogue.Service {
 // endpoint that says whether the bucket is there.
 type s3Store struct {
 	clients *s3Clients
-	c       *caller
+	c       *awsapi.Caller
 	control *catalogue.Service
 	replace bool
 }
@@ -111,7 +112,7 @@ func (s s3Store) get(ctx context.Context, t target) (map[string]string, error) {
 		return nil, err
 	}
 	out, err := s.clients.of(t.account, t.region).GetBucketTagging(ctx, &s3.GetBucketTaggingInput{Bucket: &bucket})
-	if codeOf(err) == "NoSuchTagSet" {
+	if awsapi.Code(err) == "NoSuchTagSet" {
 		return map[string]string{}, nil
 	}
 	if err != nil {
@@ -131,7 +132,7 @@ func (s s3Store) write(ctx context.Context, ts []target, tags map[string]string)
 		// The read has just found the bucket, so that an S3 Control that
 		// doesn't is another thing: an emulator without it takes the path for
 		// an object's, or the bucket is too new for it.
-		if code := codeOf(errs[i]); errs[i] != nil && (unsupported(errs[i]) || code == "NoSuchBucket" || code == "NoSuchResource") {
+		if code := awsapi.Code(errs[i]); errs[i] != nil && (unsupported(errs[i]) || code == "NoSuchBucket" || code == "NoSuchResource") {
 			errs[i] = s.merge(ctx, t, tags)
 		}
 	}
@@ -153,10 +154,10 @@ func (s s3Store) tag(ctx context.Context, t target, tags map[string]string) erro
 	if err != nil {
 		return fmt.Errorf("writing the tags of %s: %w", t.arn, err)
 	}
-	_, err = s.c.do(ctx, call{
-		service: s.control, op: "TagResource", account: t.account, region: t.region, arn: t.arn,
-		method: http.MethodPost, path: "/v20180820/tags/" + escapeLabel(t.arn), contentType: "application/xml",
-		header: http.Header{"X-Amz-Account-Id": {t.account}}, body: raw,
+	_, err = s.c.Do(ctx, awsapi.Call{
+		Service: s.control, Op: "TagResource", Account: t.account, Region: t.region, ARN: t.arn,
+		Method: http.MethodPost, Path: "/v20180820/tags/" + escapeLabel(t.arn), ContentType: "application/xml",
+		Header: http.Header{"X-Amz-Account-Id": {t.account}}, Body: raw,
 	})
 	return err
 }
@@ -183,9 +184,9 @@ func (s controlStore) read(ctx context.Context, ts []target) []found {
 // list reads tags:
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_control_ListTagsForResource.html
 func (s controlStore) list(ctx context.Context, t target) (map[string]string, error) {
-	body, err := s.c.do(ctx, call{
-		service: s.control, op: "ListTagsForResource", account: t.account, region: t.region, arn: t.arn,
-		method: http.MethodGet, path: "/v20180820/tags/" + escapeLabel(t.arn), header: http.Header{"X-Amz-Account-Id": {t.account}},
+	body, err := s.c.Do(ctx, awsapi.Call{
+		Service: s.control, Op: "ListTagsForResource", Account: t.account, Region: t.region, ARN: t.arn,
+		Method: http.MethodGet, Path: "/v20180820/tags/" + escapeLabel(t.arn), Header: http.Header{"X-Amz-Account-Id": {t.account}},
 	})
 	if err != nil {
 		return nil, err
@@ -302,7 +303,7 @@ func (s s3Store) put(ctx context.Context, bucket string, t target, tags map[stri
 
 // pause waits as long as the retryer would before its next attempt.
 func (s s3Store) pause(ctx context.Context, attempt int, cause error) error {
-	delay, err := s.c.retryer.RetryDelay(attempt, cause)
+	delay, err := s.c.RetryDelay(attempt, cause)
 	if err != nil {
 		return cause
 	}

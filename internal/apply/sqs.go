@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"autotagger/internal/awsapi"
 	"autotagger/internal/catalogue"
 )
 
@@ -18,12 +19,12 @@ read: ListQueueTags QueueUrl={arn} -> Tags={map}`
 // queueURL builds a queue's URL from its ARN:
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-queue-message-identifiers.html
 // With a custom endpoint the URL is on it, as an emulator's are.
-func queueURL(c *caller, t target) (place, error) {
+func queueURL(c *awsapi.Caller, t target) (place, error) {
 	parts := strings.SplitN(t.arn, ":", 6)
 	if len(parts) < 6 || parts[5] == "" {
 		return place{}, bad(WhyBadARN)
 	}
-	u, _, err := c.endpoint(context.Background(), call{service: &catalogue.Service{ID: "SQS", Signing: "sqs"}, region: t.region, arn: t.arn})
+	u, _, err := c.Endpoint(context.Background(), awsapi.Call{Service: &catalogue.Service{ID: "SQS", Signing: "sqs"}, Region: t.region, ARN: t.arn})
 	if err != nil {
 		return place{}, fmt.Errorf("resolving the endpoint of SQS: %w", err)
 	}

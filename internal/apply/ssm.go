@@ -1,6 +1,10 @@
 package apply
 
-import "strings"
+import (
+	"strings"
+
+	"autotagger/internal/awsapi"
+)
 
 // ssmCalls name a resource by a type and an id
 // (https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_AddTagsToResource.html).
@@ -13,7 +17,7 @@ read: ListTagsForResource ResourceType={type} ResourceId={id} -> TagList=[Key,Va
 // ssmPlace finds type and id in an ARN. A parameter whose name has levels begins
 // with a slash that its ARN has once only; the id of OpsMetadata has slashes too
 // (https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html).
-func ssmPlace(_ *caller, t target) (place, error) {
+func ssmPlace(_ *awsapi.Caller, t target) (place, error) {
 	parts := strings.SplitN(t.arn, ":", 6)
 	if len(parts) < 6 {
 		return place{}, bad(WhyBadARN)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/smithy-go"
 
+	"autotagger/internal/awsapi"
 	"autotagger/internal/catalogue"
 )
 
@@ -37,7 +38,7 @@ func taggingService() *catalogue.Service {
 // taggingStore reads and writes tags of many services through the Resource
 // Groups Tagging API, for one account and region a call.
 type taggingStore struct {
-	c       *caller
+	c       *awsapi.Caller
 	service *catalogue.Service
 	gates   *gates
 }
@@ -58,13 +59,13 @@ func (s taggingStore) read(ctx context.Context, ts []target) []found {
 	}
 	// ResourceARNList excludes every paging parameter
 	// (https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html).
-	body, err := s.c.do(ctx, s.call("GetResources", ts[0], map[string]any{"ResourceARNList": arns}))
-	if n := len(ts); n > 1 && codeOf(err) == "InvalidParameterException" {
+	body, err := s.c.Do(ctx, s.call("GetResources", ts[0], map[string]any{"ResourceARNList": arns}))
+	if n := len(ts); n > 1 && awsapi.Code(err) == "InvalidParameterException" {
 		// One ARN that it can't read spoils the call.
 		return append(s.read(ctx, ts[:n/2]), s.read(ctx, ts[n/2:])...)
 	}
 	if err != nil {
-		unserved := codeOf(err) == "InvalidParameterException" || unsupported(err)
+		unserved := awsapi.Code(err) == "InvalidParameterException" || unsupported(err)
 		for i := range out {
 			out[i] = found{err: err, silent: unserved, partial: unserved}
 		}
@@ -116,9 +117,9 @@ func (s taggingStore) write(ctx context.Context, ts []target, tags map[string]st
 	for i, t := range ts {
 		arns[i] = t.arn
 	}
-	body, err := s.c.do(ctx, s.call("TagResources", ts[0], map[string]any{"ResourceARNList": arns, "Tags": tags}))
+	body, err := s.c.Do(ctx, s.call("TagResources", ts[0], map[string]any{"ResourceARNList": arns, "Tags": tags}))
 	if err != nil {
-		if n := len(ts); n > 1 && codeOf(err) == "InvalidParameterException" {
+		if n := len(ts); n > 1 && awsapi.Code(err) == "InvalidParameterException" {
 			return append(s.write(ctx, ts[:n/2], tags), s.write(ctx, ts[n/2:], tags)...)
 		}
 		return all(err)
@@ -143,8 +144,8 @@ func (s taggingStore) write(ctx context.Context, ts []target, tags map[string]st
 	return errs
 }
 
-func (s taggingStore) call(op string, t target, in map[string]any) call {
-	return call{service: s.service, op: op, account: t.account, region: t.region, arn: t.arn, fields: in}
+func (s taggingStore) call(op string, t target, in map[string]any) awsapi.Call {
+	return awsapi.Call{Service: s.service, Op: op, Account: t.account, Region: t.region, ARN: t.arn, Fields: in}
 }
 
 // gates pace calls to a documented rate, for each account and region apart. A

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"autotagger/internal/apply"
+	"autotagger/internal/awsapi"
 )
 
 // Namespace is the CloudWatch namespace of the metrics.
@@ -66,7 +66,7 @@ func (m *Metrics) Observe(name, unit string, value float64, dimensions ...Dimens
 }
 
 // Call counts a request that was sent to AWS.
-func (m *Metrics) Call(c apply.Call) {
+func (m *Metrics) Call(c awsapi.Attempt) {
 	kind := Dimension{"Kind", "read"}
 	if c.Write {
 		kind.Value = "write"

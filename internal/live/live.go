@@ -30,22 +30,20 @@ package live
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/smithy-go"
 
-	"autotagger/internal/apply"
+	"autotagger/internal/awsapi"
 	"autotagger/internal/deployment"
 	"autotagger/internal/policy"
-	"autotagger/internal/resolve"
 )
 
 // every is how long a look at the parameters lasts, unless told otherwise.
@@ -136,7 +134,7 @@ func (c *Configuration) Watch(ctx context.Context, under *policy.Policy) (watche
 
 // look reads the parameters and what they name.
 func (c *Configuration) look(ctx context.Context) error {
-	values, err := apply.Parameters(ctx, c.cfg, resolve.Partition(c.cfg.Region), deployment.ParameterWriting, deployment.ParameterConfiguration)
+	values, err := parameters(ctx, c.cfg, deployment.ParameterWriting, deployment.ParameterConfiguration)
 	if err != nil {
 		return err
 	}
@@ -186,7 +184,7 @@ func (c *Configuration) read(ctx context.Context, from string) (*policy.Policy, 
 	}
 	data, etag, err := c.object(ctx, in)
 	switch {
-	case code(err) == "NotModified":
+	case unchanged(err):
 		return c.policy, c.etag, nil
 	case err != nil:
 		return nil, "", fmt.Errorf("reading %s: %w", from, err)
@@ -260,17 +258,7 @@ func (c *Configuration) client() *s3.Client {
 	return c.s3
 }
 
-// code is AWS's code of an error. An object that hasn't changed is an error too, of
-// the status alone.
+// unchanged reports whether S3 answered that an object is as it was, which is an
+// error of the status alone.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
-func code(err error) string {
-	var status interface{ HTTPStatusCode() int }
-	if errors.As(err, &status) && status.HTTPStatusCode() == 304 {
-		return "NotModified"
-	}
-	var api smithy.APIError
-	if errors.As(err, &api) {
-		return api.ErrorCode()
-	}
-	return ""
-}
+func unchanged(err error) bool { return awsapi.Status(err) == http.StatusNotModified }

@@ -1,4 +1,4 @@
-package apply
+package awsapi
 
 import (
 	"fmt"
@@ -58,9 +58,9 @@ func toCBOR(v any) (cbor.Value, error) {
 	return nil, fmt.Errorf("writing a %T as CBOR", v)
 }
 
-// fromCBOR is an answer's object, strings, lists and objects in it; other
+// FromCBOR is an answer's object, strings, lists and objects in it; other
 // values are left out.
-func fromCBOR(body []byte) (map[string]any, error) {
+func FromCBOR(body []byte) (map[string]any, error) {
 	v, err := cbor.Decode(body)
 	if err != nil {
 		return nil, err
