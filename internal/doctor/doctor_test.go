@@ -1,0 +1,30 @@
+package doctor_test
+
+import (
+	"testing"
+
+	"autotagger/internal/doctor"
+)
+
+// TestDeployed: of a deployment that has everything, everything is found.
+func TestDeployed(t *testing.T) {
+	t.Parallel()
+	findings := deployed(t).examine(doctor.Options{})
+	t.Log("\n" + text(findings))
+	if !doctor.Healthy(findings) {
+		t.Error("something is wrong")
+	}
+	for _, check := range []string{"configuration", "credentials", "stack", "trail", "bootstrap", "rules", "regions", "events", "queues", "functions", "writing", "permissions", "scp", "cost-tags"} {
+		some := of(findings, check)
+		if len(some) == 0 {
+			t.Errorf("nothing was found of %s", check)
+		}
+		for _, f := range some {
+			if f.Status != doctor.OK && check != "regions" {
+				t.Errorf("%+v", f)
+			}
+		}
+	}
+	want(t, findings, "terraform", doctor.Info, "", "", `ignore_tags { keys = ["cost-center", "creator"] }`)
+	want(t, findings, "regions", doctor.Info, "", "no rules in eu-north-1", "regions=eu-west-1,eu-north-1")
+}
