@@ -89,7 +89,7 @@ func New(cfg aws.Config, o Options) *Applier {
 	}
 	cfg.APIOptions = append(slices.Clone(cfg.APIOptions), awsapi.Observe(o.OnCall, o.Now))
 	c := awsapi.New(cfg, o.Credentials)
-	clients := &s3Clients{cfg: cfg, creds: o.Credentials, by: map[string]*s3.Client{}}
+	clients := &s3Clients{cfg: cfg, creds: o.Credentials, rates: awsapi.NewRetryers(cfg), by: map[string]*s3.Client{}}
 	// The tagging API's quota is the smallest of all, and shared: a throttle
 	// there is worth more patience than elsewhere.
 	patient := c.Patient(6, 2*time.Second)

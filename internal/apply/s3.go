@@ -23,6 +23,7 @@ import (
 type s3Clients struct {
 	cfg   aws.Config
 	creds func(account string) aws.CredentialsProvider // nil: cfg's
+	rates *awsapi.Retryers
 	mu    sync.Mutex
 	by    map[string]*s3.Client
 }
@@ -38,6 +39,7 @@ func (c *s3Clients) of(account, region string) *s3.Client {
 	if !ok {
 		client = s3.NewFromConfig(c.cfg, func(o *s3.Options) {
 			o.Region = region
+			o.Retryer = c.rates.For(s3.ServiceID, account, region)
 			if c.creds != nil {
 				o.Credentials = c.creds(account)
 			}
@@ -267,7 +269,7 @@ func (s s3Store) merge(ctx context.Context, t target, want map[string]string) er
 		wrote = true // even if the answer is an error: it may be the answer that failed
 		err := s.put(ctx, bucket, t, set)
 		if o, _ := fate(err); o == Retry && try < mergeTries-1 && ctx.Err() == nil {
-			if err := s.pause(ctx, try+1, err); err != nil {
+			if err := s.pause(ctx, t, try+1, err); err != nil {
 				return err
 			}
 		} else if err != nil {
@@ -302,8 +304,8 @@ func (s s3Store) put(ctx context.Context, bucket string, t target, tags map[stri
 }
 
 // pause waits as long as the retryer would before its next attempt.
-func (s s3Store) pause(ctx context.Context, attempt int, cause error) error {
-	delay, err := s.c.RetryDelay(attempt, cause)
+func (s s3Store) pause(ctx context.Context, t target, attempt int, cause error) error {
+	delay, err := s.clients.rates.For(s3.ServiceID, t.account, t.region).RetryDelay(attempt, cause)
 	if err != nil {
 		return cause
 	}

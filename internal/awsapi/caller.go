@@ -43,10 +43,11 @@ type Call struct {
 // no service client. A client costs some 0.7 ms at a Lambda's start and a
 // megabyte or more for two operations of it.
 type Caller struct {
-	cfg     aws.Config
-	signer  *v4.Signer
-	retryer aws.Retryer
-	creds   func(account string) aws.CredentialsProvider // nil: cfg's
+	cfg      aws.Config
+	signer   *v4.Signer
+	retryers *Retryers
+	wrap     func(aws.Retryer) aws.Retryer                // nil: as it is
+	creds    func(account string) aws.CredentialsProvider // nil: cfg's
 }
 
 // New returns a Caller that calls with cfg; creds gives the credentials for an
@@ -55,7 +56,7 @@ func New(cfg aws.Config, creds func(account string) aws.CredentialsProvider) *Ca
 	if cfg.HTTPClient == nil {
 		cfg.HTTPClient = awshttp.NewBuildableClient()
 	}
-	return &Caller{cfg: cfg, signer: v4.NewSigner(), retryer: retryerOf(cfg), creds: creds}
+	return &Caller{cfg: cfg, signer: v4.NewSigner(), retryers: NewRetryers(cfg), creds: creds}
 }
 
 // Patient returns a Caller that tries each call so often, with pauses up to most,
@@ -63,34 +64,19 @@ func New(cfg aws.Config, creds func(account string) aws.CredentialsProvider) *Ca
 func (c *Caller) Patient(attempts int, most time.Duration) *Caller {
 	p := *c
 	if c.cfg.RetryMaxAttempts == 0 && c.cfg.Retryer == nil {
-		p.retryer = retry.AddWithMaxBackoffDelay(retry.AddWithMaxAttempts(c.retryer, attempts), most)
+		p.wrap = func(r aws.Retryer) aws.Retryer {
+			return retry.AddWithMaxBackoffDelay(retry.AddWithMaxAttempts(r, attempts), most)
+		}
 	}
 	return &p
 }
 
-// RetryDelay is how long to wait before trying again after an attempt, of which the
-// first is 1.
-func (c *Caller) RetryDelay(attempt int, cause error) (time.Duration, error) {
-	return c.retryer.RetryDelay(attempt, cause)
-}
-
-// retryerOf is the retryer that the SDK's clients would build from cfg. On top
-// of theirs it repeats writes that met another one at the same resource, which
-// IAM and SNS ask for.
-func retryerOf(cfg aws.Config) aws.Retryer {
-	var r aws.Retryer
-	if cfg.Retryer != nil {
-		r = cfg.Retryer()
-	} else if cfg.RetryMode == aws.RetryModeAdaptive {
-		r = retry.NewAdaptiveMode()
-	} else {
-		r = retry.NewStandard()
+func (c *Caller) retryer(cl Call) aws.Retryer {
+	r := c.retryers.For(cl.Service.ID, cl.Account, cl.Region)
+	if c.wrap != nil {
+		r = c.wrap(r)
 	}
-	if cfg.RetryMaxAttempts > 0 {
-		r = retry.AddWithMaxAttempts(r, cfg.RetryMaxAttempts)
-	}
-	return retry.AddWithErrorCodes(r, "ConcurrentModification", "ConcurrentModificationException",
-		"ConcurrentAccess", "ConcurrentAccessException")
+	return r
 }
 
 // maxAnswer bounds what is read of an answer; tag lists are far smaller.
@@ -120,7 +106,7 @@ func (c *Caller) Do(ctx context.Context, cl Call) ([]byte, error) {
 		}), middleware.After),
 		awsmiddleware.AddClientRequestIDMiddleware(stack),
 		awsmiddleware.AddSDKAgentKey(awsmiddleware.APIMetadata, strings.ReplaceAll(strings.ToLower(cl.Service.ID), " ", ""))(stack),
-		stack.Finalize.Add(retry.NewAttemptMiddleware(c.retryer, smithyhttp.RequestCloner), middleware.After),
+		stack.Finalize.Add(retry.NewAttemptMiddleware(c.retryer(cl), smithyhttp.RequestCloner), middleware.After),
 		stack.Finalize.Add(middleware.FinalizeMiddlewareFunc("Signing", func(
 			ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler,
 		) (middleware.FinalizeOutput, middleware.Metadata, error) {
