@@ -81,6 +81,10 @@ func Cover(iam map[string]*models.IAMService, actions []string) Coverage {
 				default:
 					c.Set = append(c.Set, name)
 				}
+				if name == "s3:TagResource" {
+					// https://docs.aws.amazon.com/AmazonS3/latest/userguide/buckets-tagging-enable-abac.html
+					gap(name, "no "+resourceTag+" of a bucket without ABAC, as by default")
+				}
 				if a.HasKey(requestTag) && replaces.MatchString(a.Name) {
 					gap(name, "replaces all tags: what it leaves out is gone")
 				}

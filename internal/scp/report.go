@@ -23,9 +23,23 @@ func (c Coverage) Report() string {
 	fmt.Fprintf(&b, "that set tags and %d that remove them. By these a tag can be changed or removed\nall the same:\n", len(c.Remove)+len(c.Paths))
 	b.WriteString("\n| why | actions |\n|---|---|\n")
 	for _, why := range slices.Sorted(maps.Keys(byWhy)) {
-		fmt.Fprintf(&b, "| %s | %s |\n", why, grouped(byWhy[why]))
+		text := grouped(byWhy[why])
+		if why == moreThanTags {
+			text = "calls beginning with Put, Update, Modify or Alter that take tags, of " + services(byWhy[why])
+		}
+		fmt.Fprintf(&b, "| %s | %s |\n", why, text)
 	}
 	return b.String()
+}
+
+// services names those of actions.
+func services(actions []string) string {
+	var all []string
+	for _, a := range actions {
+		prefix, _, _ := strings.Cut(a, ":")
+		all = append(all, "`"+prefix+"`")
+	}
+	return strings.Join(slices.Compact(all), ", ")
 }
 
 // grouped writes the names of a service's actions after its prefix.
