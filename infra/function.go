@@ -5,6 +5,7 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambdaeventsources"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
@@ -63,8 +64,8 @@ func (h *hub) addJob(j *job, stage string) error {
 		return err
 	}
 	scope := constructs.NewConstruct(h.stack, jsii.String(j.id))
-	j.dead = newQueue(scope, "DeadLetters", deadDays, nil)
-	j.queue = newQueue(scope, "Queue", queueDays, j.dead)
+	j.dead = newQueue(scope, "DeadLetters", deadDays, nil, h.key)
+	j.queue = newQueue(scope, "Queue", queueDays, j.dead, h.key)
 	letRulesSend(j.queue, h.rules(j.name+"-")...)
 	role := awsiam.NewRole(scope, jsii.String("Role"), &awsiam.RoleProps{
 		// The policy knows our own calls by the names of our roles.
@@ -169,14 +170,17 @@ func sourceOf(function awslambda.Function) constructs.IDependable {
 	return function
 }
 
-// newQueue makes a queue under SQS's own key: EventBridge can't send to one
-// under the AWS managed key of KMS.
+// newQueue makes a queue under a key, or under SQS's own: EventBridge can't send to
+// one under the AWS managed key of KMS.
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-sqs-sse-queue.html
-func newQueue(scope constructs.Construct, id string, days float64, dead awssqs.Queue) awssqs.Queue {
+func newQueue(scope constructs.Construct, id string, days float64, dead awssqs.Queue, key awskms.IKey) awssqs.Queue {
 	props := &awssqs.QueueProps{
 		Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
 		EnforceSSL:      jsii.Bool(true),
 		RetentionPeriod: awscdk.Duration_Days(jsii.Number(days)),
+	}
+	if key != nil {
+		props.Encryption, props.EncryptionMasterKey = awssqs.QueueEncryption_KMS, key
 	}
 	if dead != nil {
 		props.VisibilityTimeout = awscdk.Duration_Seconds(jsii.Number(visibility))

@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -28,8 +29,12 @@ type hub struct {
 	// undelivered gets what a rule can't deliver.
 	undelivered awssqs.Queue
 	jobs        []*job
-	// busRules and the bus's policy are the way of what spokes forward.
-	busRules []constructs.IDependable
+	// key encrypts queues and topic; nil: SQS's own does.
+	key awskms.IKey
+	// topic is the ARN of the topic that alarms go to; nil: there is none.
+	topic *string
+	// way is what the spokes' events go through: the bus's policy and rules.
+	way []constructs.IDependable
 }
 
 // newHub adds the hub's stack to an app. Assets are laid out under stage, which
@@ -43,7 +48,8 @@ func newHub(app awscdk.App, s Settings, rows []*catalogue.Row, stage string) (*h
 	h := &hub{settings: s, rows: rows, stack: stack}
 	h.addBus()
 	h.addParameters()
-	h.undelivered = newQueue(stack, "Undelivered", deadDays, nil)
+	h.addKey()
+	h.undelivered = newQueue(stack, "Undelivered", deadDays, nil, h.key)
 	letRulesSend(h.undelivered, h.rules("")...)
 	output(stack, "UndeliveredQueueUrl", h.undelivered.QueueUrl(), "Events that EventBridge could not deliver")
 
@@ -53,9 +59,12 @@ func newHub(app awscdk.App, s Settings, rows []*catalogue.Row, stage string) (*h
 			return nil, fmt.Errorf("deploying %s: %w", j.name, err)
 		}
 	}
+	h.addTopic()
+	h.addSpokeAlarms()
+	h.addOperations()
 	all, global, warnings := places(s, rows)
 	warn(stack, slices.Concat(s.Warnings, warnings))
-	if err := h.addStackSets(all, global, h.busRules...); err != nil {
+	if err := h.addStackSets(all, global, h.way...); err != nil {
 		return nil, err
 	}
 	return h, nil
@@ -119,7 +128,38 @@ func (h *hub) addBus() {
 			},
 		},
 	})
-	h.busRules = append(h.busRules, policy)
+	h.way = append(h.way, policy)
+}
+
+// addKey makes the key of a deployment that wants one of its own. EventBridge sends
+// no source that a key's policy could ask for, unlike CloudWatch: which rules may
+// send, the queues' policies say.
+//
+//   - https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html#compatibility-with-aws-services
+//   - https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
+func (h *hub) addKey() {
+	if !h.settings.CustomerKey {
+		return
+	}
+	key := awskms.NewKey(h.stack, jsii.String("Key"), &awskms.KeyProps{
+		Description:       jsii.String("Encrypts autotagger's queues and alarm topic"),
+		EnableKeyRotation: jsii.Bool(true),
+		RemovalPolicy:     awscdk.RemovalPolicy_DESTROY, // after KMS's own waiting period
+	})
+	allow := func(sid, service string, conditions *map[string]any) {
+		key.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Sid:        jsii.String(sid),
+			Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String(service), nil)},
+			Actions:    jsii.Strings("kms:GenerateDataKey", "kms:Decrypt"),
+			Resources:  jsii.Strings("*"), // in a key's policy, the key
+			Conditions: conditions,
+		}), nil)
+	}
+	allow("Rules", "events.amazonaws.com", nil)
+	if h.settings.AlarmEmail != "" {
+		allow("Alarms", "cloudwatch.amazonaws.com", h.ofAlarms())
+	}
+	h.key = key
 }
 
 // addParameters makes what can be changed without a deployment. A deployment
@@ -164,4 +204,16 @@ func environment(account, region string) *awscdk.Environment {
 		env.Region = jsii.String(region)
 	}
 	return env
+}
+
+// excuse says why a finding of cdk-nag stays, where it is found.
+// https://github.com/cdklabs/cdk-nag#suppressing-a-rule
+func excuse(on constructs.IConstruct, rule, reason string) {
+	resource, ok := on.(awscdk.CfnResource)
+	if !ok {
+		resource = on.Node().DefaultChild().(awscdk.CfnResource)
+	}
+	resource.AddMetadata(jsii.String("cdk_nag"), map[string]any{
+		"rules_to_suppress": []any{map[string]any{"id": rule, "reason": reason}},
+	})
 }

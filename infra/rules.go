@@ -120,7 +120,7 @@ func forwarded() map[string]any {
 func (h *hub) addBusRules(scope constructs.Construct, j *job, patterns []catalogue.Pattern, to target) error {
 	const kind = "-bus"
 	if j.name == "tagger" {
-		h.busRules = append(h.busRules, to.newRule(scope, "BusRule", deployment.Prefix+j.name+kind, "what spokes forward", forwarded(), h.bus.Ref()))
+		h.way = append(h.way, to.newRule(scope, "BusRule", deployment.Prefix+j.name+kind, "what spokes forward", forwarded(), h.bus.Ref()))
 		return nil
 	}
 	for _, p := range patterns {
@@ -128,7 +128,7 @@ func (h *hub) addBusRules(scope constructs.Construct, j *job, patterns []catalog
 		if err != nil {
 			return err
 		}
-		h.busRules = append(h.busRules, to.newRule(scope, "BusRule-"+p.Label, deployment.Prefix+j.name+kind+"-"+p.Label, p.About, pattern, h.bus.Ref()))
+		h.way = append(h.way, to.newRule(scope, "BusRule-"+p.Label, deployment.Prefix+j.name+kind+"-"+p.Label, p.About, pattern, h.bus.Ref()))
 	}
 	return nil
 }

@@ -101,7 +101,7 @@ func addForwarding(stack awscdk.Stack, bus *string, rows []*catalogue.Row) error
 		return err
 	}
 	ours := ruleArn(stack, deployment.Prefix+forward+"-*")
-	undelivered := newQueue(stack, "Undelivered", deadDays, nil)
+	undelivered := newQueue(stack, "Undelivered", deadDays, nil, nil)
 	letRulesSend(undelivered, ours)
 	// The conditions are those that the console writes for such a role.
 	// https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
