@@ -27,9 +27,9 @@ const maxTags = 50
 // cost a read for every resource whose event comes later.
 const freshFor = 5 * time.Minute
 
-// fewReads is up to how many new resources of one service are asked for at the
-// service itself where GetResources is silent. A burst of more is taken to be
-// untagged: services let their tags be read only slowly (DynamoDB ten a second,
+// fewReads is up to how many new resources of a batch are asked for at their own
+// services where GetResources is silent. A burst of more is taken to be untagged:
+// services let their tags be read only slowly (DynamoDB ten a second,
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ListTagsOfResource.html),
 // and the queue would wait for that.
 const fewReads = 10
@@ -387,16 +387,14 @@ func (a *Applier) askAbout(items []*item) {
 	for _, it := range items {
 		if it.quiet {
 			quiet = append(quiet, it)
+			it.quiet = false
 		}
 	}
-	everything := func(*system) int { return max(len(quiet), 1) }
-	for _, b := range group(quiet, func(it *item) (*system, string) { return it.own, "" }, everything) {
-		for _, it := range b.items {
-			it.quiet = false
-			if len(b.items) <= fewReads {
-				it.reader, it.read = it.own, false
-			}
-		}
+	if len(quiet) > fewReads {
+		return
+	}
+	for _, it := range quiet {
+		it.reader, it.read = it.own, false
 	}
 }
 
