@@ -541,3 +541,67 @@ func TestNoAPI(t *testing.T) {
 		t.Errorf("%d calls", len(e.all()))
 	}
 }
+
+// TestRatesAdapt: a service that throttles is asked no faster than it answers, and
+// holds up no other.
+func TestRatesAdapt(t *testing.T) {
+	t.Parallel()
+	const perSecond = 25
+	var mu sync.Mutex
+	tokens, at := float64(perSecond), time.Now()
+	refused := 0
+	var last = map[string]time.Time{}
+	e := script(t, func(a asked) answer {
+		mu.Lock()
+		defer mu.Unlock()
+		last[a.Service] = time.Now()
+		if a.Service != "sns" {
+			return ok
+		}
+		now := time.Now()
+		tokens, at = min(perSecond, tokens+now.Sub(at).Seconds()*perSecond), now
+		if tokens < 1 {
+			refused++
+			return refuseXML(400, "Throttling")
+		}
+		tokens--
+		return answer{Status: 200, Body: "<R/>"}
+	})
+	var reqs []apply.Request
+	for i := range 30 {
+		for _, service := range []string{"sns", "dynamodb"} {
+			arn := fmt.Sprintf("arn:aws:%s:eu-west-1:111122223333:%s%d", service, map[string]string{"sns": "t", "dynamodb": "table/t"}[service], i)
+			reqs = append(reqs, apply.Request{ARN: arn, API: service, Calls: callsOf(arn), Account: "111122223333", Region: "eu-west-1", EventTime: today, Tags: map[string]string{"creator": "alice"}})
+		}
+	}
+	cfg := e.config()
+	cfg.Retryer = nil // the functions' own
+	a := apply.New(cfg, options())
+	left := reqs
+	for range 20 {
+		var again []apply.Request
+		for i, r := range a.Tag(t.Context(), left) {
+			switch {
+			case r.Outcome == apply.Retry:
+				again = append(again, left[i])
+			case r.Outcome != apply.Tagged:
+				t.Fatalf("%s: %+v", left[i].ARN, r)
+			}
+		}
+		if left = again; len(left) == 0 {
+			break
+		}
+	}
+	if len(left) > 0 {
+		t.Fatalf("%d are left", len(left))
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if refused == 0 || refused > 60 {
+		t.Errorf("%d calls were throttled for 60 that got through", refused)
+	}
+	if !last["dynamodb"].Before(last["sns"]) {
+		t.Error("the service that doesn't throttle was held up")
+	}
+	t.Logf("%d throttled", refused)
+}
