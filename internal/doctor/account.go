@@ -18,6 +18,7 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
+	"autotagger/internal/catalogue"
 	"autotagger/internal/deployment"
 )
 
@@ -247,32 +248,19 @@ func (v *visit) global() string {
 // companions are the regions beside the hub's in which events of global services
 // arrive.
 func (v *visit) companions() []string {
-	others := map[string]bool{}
-	for _, r := range v.rows {
-		if region := v.arrives(r.Arrives); region != "" && region != v.region {
-			others[region] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(others))
+	regions, _ := catalogue.Companions(v.rows, v.partition)
+	return slices.DeleteFunc(regions, func(r string) bool { return r == v.region })
 }
 
-// arrives is where in this partition events arrive that arrive in a region of the
-// partition aws.
-func (v *visit) arrives(region string) string {
-	switch {
-	case region == "" || v.partition == "aws":
-		return region
-	case v.partition == "aws-us-gov":
-		return "us-gov-west-1"
-	}
-	return "" // documented nowhere
-}
-
-// onlyIn are the services whose events arrive in one region alone.
+// onlyIn are the services whose events arrive in a region and may arrive in no
+// other.
 func (v *visit) onlyIn(region string) []string {
+	if regions, _ := catalogue.Companions(v.rows, v.partition); !slices.Contains(regions, region) {
+		return nil
+	}
 	services := map[string]bool{}
-	for _, r := range v.rows {
-		if r.Arrives != "" && v.arrives(r.Arrives) == region {
+	for _, r := range catalogue.Global(v.rows) {
+		if v.partition != "aws" || r.Arrives == region {
 			services[strings.TrimSuffix(r.Source, ".amazonaws.com")] = true
 		}
 	}

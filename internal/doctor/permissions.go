@@ -31,12 +31,13 @@ func (v *visit) permissions(ctx context.Context) []Finding {
 	var findings []Finding
 	for _, j := range v.functions {
 		actions := v.actions(j.kind)
-		role := aws.ToString(j.config().Role)
+		named := deployment.FunctionRole(j.kind, v.region)
 		if v.organization {
-			role = fmt.Sprintf("arn:%s:iam::%s:role/%s", v.partition, v.account, deployment.SpokeRole(j.kind))
+			named = deployment.SpokeRole(j.kind)
 		}
-		if role == "" {
-			continue // the check of functions says why
+		role := fmt.Sprintf("arn:%s:iam::%s:role/%s", v.partition, v.account, named)
+		if own := aws.ToString(j.config().Role); own != "" && !v.organization {
+			role = own
 		}
 		findings = append(findings, v.simulate(ctx, role, actions)...)
 	}

@@ -104,9 +104,12 @@ func (v *visit) hubQueues() []queue {
 // spokeQueues lists the queues of this account's spokes in a region, beside those
 // of the hub: CloudFormation names them for their stacks.
 func (v *visit) spokeQueues(ctx context.Context, region string) ([]queue, error) {
-	hub := v.hub.queueURLs()
+	ours := map[string]bool{} // by name: hosts of URLs may differ
+	for _, q := range v.hubQueues() {
+		ours[q.region+last(q.url)] = true
+	}
 	var all []queue
-	for _, prefix := range []string{deployment.Stack + "-", deployment.Prefix, "StackSet-" + deployment.Prefix} {
+	for _, prefix := range []string{deployment.Stack + "-", "StackSet-" + deployment.Prefix} {
 		pages := sqs.NewListQueuesPaginator(v.client(region), &sqs.ListQueuesInput{QueueNamePrefix: &prefix})
 		for pages.HasMorePages() {
 			out, err := pages.NextPage(ctx)
@@ -114,9 +117,9 @@ func (v *visit) spokeQueues(ctx context.Context, region string) ([]queue, error)
 				return nil, err
 			}
 			for _, url := range out.QueueUrls {
-				if !slices.Contains(slices.Collect(maps.Values(hub)), url) {
+				if !ours[region+last(url)] {
 					// What a spoke has is a dead-letter queue, whatever its name.
-					all = append(all, queue{name: "undelivered " + url[strings.LastIndexByte(url, '/')+1:], region: region, url: url})
+					all = append(all, queue{name: "undelivered " + last(url), region: region, url: url})
 				}
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 
+	"autotagger/internal/catalogue"
 	"autotagger/internal/deployment"
 )
 
@@ -123,6 +124,9 @@ func (v *visit) forwarding(ctx context.Context) []Finding {
 	}
 	companions := v.companions()
 	var findings []Finding
+	if _, known := catalogue.Companions(v.rows, v.partition); !known {
+		findings = append(findings, Finding{"", Info, v.partition, "where the events of global services arrive in this partition isn't known", "see where CreateRole events arrive, and deploy rules there: docs/deploy.md"})
+	}
 	var with, without []string
 	for i, s := range each(regions, func(region string) seen {
 		rules, err := v.listRules(ctx, region, defaultBus, deployment.Prefix)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -141,6 +142,19 @@ func (w *world) answer(op string, h http.HandlerFunc) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.answers[op] = h
+}
+
+// scripted and script keep and bring back what is answered in place of the emulator.
+func (w *world) scripted() map[string]http.HandlerFunc {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return maps.Clone(w.answers)
+}
+
+func (w *world) script(answers map[string]http.HandlerFunc) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.answers = maps.Clone(answers)
 }
 
 func (w *world) json(op, body string) {
