@@ -20,6 +20,10 @@ help: ## list the targets
 demo: ## tag resources in a local emulator and show the result
 	$(GO) run ./cmd/demo
 
+.PHONY: local
+local: node_modules ## deploy the app onto an emulator on this machine, and watch it tag
+	$(GO) run ./cmd/local
+
 .PHONY: test
 test: lint catalogue-check ## every check of a change, the emulator's included
 	$(GO) test -race $(PACKAGES)
@@ -41,7 +45,7 @@ fmt: ## format the code
 .PHONY: verify
 verify: test fuzz bench corpus wire ## the slow extras too; run before a release
 	for run in 1 2 3; do $(GO) test -count=1 -race $(PACKAGES); done
-	$(MAKE) demo
+	$(MAKE) demo local
 
 # Go's fuzzer at times takes the end of its own time for a failure: then there is
 # no failing input.

@@ -25,6 +25,10 @@ type Cloud struct {
 	dir string
 }
 
+// Placeholder begins the physical ids of resources that CloudFormation has recorded
+// and not made, because ministack doesn't know their types.
+const Placeholder = "placeholder-"
+
 // StartCloud runs ministack until Stop. The context bounds the start only.
 func StartCloud(ctx context.Context, o Options) (*Cloud, error) {
 	python, err := ministack().find(ctx)
@@ -61,6 +65,8 @@ func (c *Cloud) environment(o Options, port int) []string {
 		"IOT_MTLS_ENABLED=0", // it would listen on every interface
 		"MINISTACK_ACCOUNT_ID=" + Account, "MINISTACK_REGION=" + o.Region, "AUTH=false",
 		"TMPDIR=" + c.dir, "STATE_DIR=" + c.dir, "S3_DATA_DIR=" + c.dir, "PYTHONDONTWRITEBYTECODE=1",
+		// A caller with this key may do everything; functions get their role's.
+		"AWS_ACCESS_KEY_ID=testing", "AWS_SECRET_ACCESS_KEY=testing",
 		"AWS_ENDPOINT_URL=http://127.0.0.1:" + strconv.Itoa(port), "AWS_EC2_METADATA_DISABLED=true",
 		"AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
 	}

@@ -97,6 +97,9 @@ func TestCloud(t *testing.T) {
 	if code, _ := events("ListRules", "nobody", map[string]any{}); code == http.StatusOK {
 		t.Error("with IAM enforced, an unknown key may list rules")
 	}
+	if code, out := events("ListRules", "testing", map[string]any{}); code != http.StatusOK {
+		t.Errorf("with IAM enforced, the key of Config may not list rules: %d %s", code, out)
+	}
 	if err := cloud.EnforceIAM(ctx, false); err != nil {
 		t.Fatal(err)
 	}

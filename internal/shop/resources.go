@@ -276,7 +276,7 @@ func Resources(cfg aws.Config) []Resource {
 			},
 		},
 		{
-			Name: "EC2 instance, with its volume and interface", sample: "ec2/RunInstances.json", by: alice,
+			Name: "EC2 instance, with what comes with it", sample: "ec2/RunInstances.json", by: alice,
 			Want:   State{Tags: byAlice},
 			create: func(ctx context.Context) (map[string]any, error) { return machines.run(ctx, &instance) },
 			Look:   func(ctx context.Context) (State, error) { return machines.look(ctx, instance) },

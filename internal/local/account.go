@@ -1,0 +1,296 @@
+package local
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	eventbridgetypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"autotagger/internal/deployment"
+	"autotagger/internal/emulator"
+)
+
+// account looks at the cloud as a person would who may do everything.
+type account struct {
+	cfg  aws.Config
+	sqs  *sqs.Client
+	logs *cloudwatchlogs.Client
+	bus  *eventbridge.Client
+}
+
+func newAccount(c *emulator.Cloud) account {
+	cfg := c.Config()
+	return account{cfg, sqs.NewFromConfig(cfg), cloudwatchlogs.NewFromConfig(cfg), eventbridge.NewFromConfig(cfg)}
+}
+
+// stack is a deployed stack.
+type stack struct {
+	name      string
+	resources int
+	// placeholders are the types of which nothing was made, with how many.
+	placeholders map[string]int
+}
+
+// stacks are the deployment's.
+func (a account) stacks(ctx context.Context) ([]stack, error) {
+	client := cloudformation.NewFromConfig(a.cfg)
+	out, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{})
+	if err != nil {
+		return nil, fmt.Errorf("listing the stacks: %w", err)
+	}
+	var stacks []stack
+	for _, found := range out.Stacks {
+		if !strings.HasPrefix(*found.StackName, deployment.Stack) {
+			continue
+		}
+		resources, err := client.DescribeStackResources(ctx, &cloudformation.DescribeStackResourcesInput{StackName: found.StackName})
+		if err != nil {
+			return nil, fmt.Errorf("listing the resources of %s: %w", *found.StackName, err)
+		}
+		s := stack{*found.StackName, len(resources.StackResources), map[string]int{}}
+		for _, r := range resources.StackResources {
+			if strings.HasPrefix(aws.ToString(r.PhysicalResourceId), emulator.Placeholder) {
+				s.placeholders[*r.ResourceType]++
+			}
+		}
+		stacks = append(stacks, s)
+	}
+	return stacks, nil
+}
+
+// log is what the functions have logged but for metrics, tagger's before cors's.
+func (a account) log(ctx context.Context) (string, error) {
+	var text strings.Builder
+	for _, function := range []string{"tagger", "cors"} {
+		pages := cloudwatchlogs.NewFilterLogEventsPaginator(a.logs, &cloudwatchlogs.FilterLogEventsInput{
+			LogGroupName: aws.String("/aws/lambda/" + deployment.FunctionName(function)),
+		})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				return "", fmt.Errorf("reading the log of %s: %w", function, err)
+			}
+			for _, e := range page.Events {
+				if !strings.Contains(*e.Message, `"_aws":`) {
+					text.WriteString(*e.Message + "\n")
+				}
+			}
+		}
+	}
+	return text.String(), nil
+}
+
+// queues are the deployment's, with the messages that each holds, in flight or
+// not.
+func (a account) queues(ctx context.Context) (map[string]int, error) {
+	out, err := a.sqs.ListQueues(ctx, &sqs.ListQueuesInput{QueueNamePrefix: aws.String(deployment.Stack)})
+	if err != nil {
+		return nil, fmt.Errorf("listing the queues: %w", err)
+	}
+	held := map[string]int{}
+	for _, url := range out.QueueUrls {
+		counts := []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameApproximateNumberOfMessages, sqstypes.QueueAttributeNameApproximateNumberOfMessagesNotVisible}
+		got, err := a.sqs.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: counts})
+		if err != nil {
+			return nil, fmt.Errorf("counting the messages of %s: %w", url, err)
+		}
+		held[url] = 0
+		for _, name := range counts {
+			n, err := strconv.Atoi(got.Attributes[string(name)])
+			if err != nil {
+				return nil, fmt.Errorf("counting the messages of %s: %w", url, err)
+			}
+			held[url] += n
+		}
+	}
+	return held, nil
+}
+
+// putEvent puts an event on the default bus as a caller may, and returns what the
+// answer says of it.
+func (a account) putEvent(ctx context.Context, event []byte) (string, error) {
+	var e struct {
+		Source     string
+		DetailType string `json:"detail-type"`
+		Detail     json.RawMessage
+	}
+	if err := json.Unmarshal(event, &e); err != nil {
+		return "", fmt.Errorf("reading the event: %w", err)
+	}
+	out, err := a.bus.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []eventbridgetypes.PutEventsRequestEntry{{
+		Source: &e.Source, DetailType: &e.DetailType, Detail: aws.String(string(e.Detail)),
+	}}})
+	if err != nil {
+		return "", fmt.Errorf("putting an event: %w", err)
+	}
+	return cmp.Or(aws.ToString(out.Entries[0].ErrorCode), "taken"), nil
+}
+
+// write turns writing on or off.
+func (a account) write(ctx context.Context, on bool) error {
+	value := deployment.WritingOff
+	if on {
+		value = deployment.WritingOn
+	}
+	_, err := a.ssm(ctx, "PutParameter", map[string]any{"Name": deployment.ParameterWriting, "Value": value, "Overwrite": true})
+	return err
+}
+
+// remains are the names of what a deployment leaves behind, which should be
+// none.
+func (a account) remains(ctx context.Context) ([]string, error) {
+	var names []string
+	for _, list := range []func(context.Context) ([]string, error){
+		a.stackNames, a.functionNames, a.queueNames, a.ruleNames, a.busNames, a.roleNames, a.logGroupNames, a.parameterNames,
+	} {
+		more, err := list(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("looking for what is left: %w", err)
+		}
+		names = append(names, more...)
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return !strings.Contains(strings.ToLower(name), "autotagger") }), nil
+}
+
+func (a account) stackNames(ctx context.Context) ([]string, error) {
+	stacks, err := a.stacks(ctx)
+	var names []string
+	for _, s := range stacks {
+		names = append(names, s.name)
+	}
+	return names, err
+}
+
+func (a account) functionNames(ctx context.Context) (names []string, err error) {
+	out, err := lambda.NewFromConfig(a.cfg).ListFunctions(ctx, &lambda.ListFunctionsInput{})
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range out.Functions {
+		names = append(names, *f.FunctionName)
+	}
+	return names, nil
+}
+
+func (a account) queueNames(ctx context.Context) ([]string, error) {
+	out, err := a.sqs.ListQueues(ctx, &sqs.ListQueuesInput{})
+	if err != nil {
+		return nil, err
+	}
+	return out.QueueUrls, nil
+}
+
+func (a account) ruleNames(ctx context.Context) (names []string, err error) {
+	out, err := a.bus.ListRules(ctx, &eventbridge.ListRulesInput{})
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range out.Rules {
+		names = append(names, *r.Name)
+	}
+	return names, nil
+}
+
+func (a account) busNames(ctx context.Context) (names []string, err error) {
+	out, err := a.bus.ListEventBuses(ctx, &eventbridge.ListEventBusesInput{})
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range out.EventBuses {
+		names = append(names, *b.Name)
+	}
+	return names, nil
+}
+
+func (a account) roleNames(ctx context.Context) (names []string, err error) {
+	out, err := iam.NewFromConfig(a.cfg).ListRoles(ctx, &iam.ListRolesInput{})
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range out.Roles {
+		names = append(names, *r.RoleName)
+	}
+	return names, nil
+}
+
+func (a account) logGroupNames(ctx context.Context) (names []string, err error) {
+	out, err := a.logs.DescribeLogGroups(ctx, &cloudwatchlogs.DescribeLogGroupsInput{})
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range out.LogGroups {
+		names = append(names, *g.LogGroupName)
+	}
+	return names, nil
+}
+
+func (a account) parameterNames(ctx context.Context) (names []string, err error) {
+	body, err := a.ssm(ctx, "DescribeParameters", map[string]any{})
+	if err != nil {
+		return nil, err
+	}
+	var out struct{ Parameters []struct{ Name string } }
+	if err := json.Unmarshal(body, &out); err != nil {
+		return nil, fmt.Errorf("reading the parameters: %w", err)
+	}
+	for _, p := range out.Parameters {
+		names = append(names, p.Name)
+	}
+	return names, nil
+}
+
+// ssm calls Systems Manager with the SDK's signature: two calls aren't worth its
+// client.
+func (a account) ssm(ctx context.Context, operation string, in any) ([]byte, error) {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return nil, fmt.Errorf("calling %s: %w", operation, err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, *a.cfg.BaseEndpoint+"/", bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("calling %s: %w", operation, err)
+	}
+	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
+	req.Header.Set("X-Amz-Target", "AmazonSSM."+operation)
+	credentials, err := a.cfg.Credentials.Retrieve(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("calling %s: %w", operation, err)
+	}
+	sum := sha256.Sum256(body)
+	if err := v4.NewSigner().SignHTTP(ctx, credentials, req, hex.EncodeToString(sum[:]), "ssm", a.cfg.Region, time.Now()); err != nil {
+		return nil, fmt.Errorf("signing %s: %w", operation, err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("calling %s: %w", operation, err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, fmt.Errorf("calling %s: %w", operation, err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("calling %s: %s: %s", operation, resp.Status, text)
+	}
+	return text, nil
+}

@@ -1,0 +1,461 @@
+// Package local deploys the real thing on this machine and watches it work. It
+//
+//  1. starts a cloud on loopback (ministack, by package emulator),
+//  2. bootstraps it and deploys the app with the CDK's own command line, as
+//     make deploy does, with the functions' real bootstraps,
+//  3. turns the check of IAM's policies on, so that from here on each function
+//     may do what its deployed role allows and nothing else,
+//  4. creates resources through the AWS SDK and puts their CloudTrail events on
+//     the default bus, one after another, and measures how long each takes until
+//     its tags and CORS stand,
+//  5. shows that only what a rule wants arrives,
+//  6. turns writing off and on again by its parameter,
+//  7. deploys a changed configuration over it, and
+//  8. destroys it, after which nothing of it may be left.
+//
+// What it can't show is in docs/local.md.
+package local
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"autotagger/internal/emulator"
+	"autotagger/internal/shop"
+)
+
+// region is one in which the events of global services arrive too.
+const region = "us-east-1"
+
+const (
+	// soon is the longest that an event may take from the bus to the tag.
+	soon = 2 * time.Second
+	// patience is when an event that isn't handled is given up.
+	patience = 15 * time.Second
+	// switchTime is the longest that the switch for writing may take.
+	switchTime = time.Minute
+)
+
+// errDiffers ends a run that has shown on the output what isn't as it should be.
+var errDiffers = errors.New("not everything is as it should be")
+
+// Run runs all of it and returns the exit code: 0 if everything is as it should
+// be, 1 if not, 2 for unusable arguments.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("local", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	keep := flags.Bool("keep", false, "keep the deployment until interrupted, to try commands on it")
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return 0
+		}
+		return 2
+	}
+	if flags.NArg() > 0 {
+		fmt.Fprintf(stderr, "local: unexpected argument %s\n", flags.Arg(0))
+		return 2
+	}
+	if err := run(ctx, *keep, stdout); err != nil {
+		fmt.Fprintf(stderr, "local: %v\n", err)
+		return 1
+	}
+	return 0
+}
+
+// stage is where it plays.
+type stage struct {
+	out     io.Writer
+	root    string // the project
+	dir     string // for what is made
+	started time.Time
+	cloud   *emulator.Cloud
+	account account
+	cdk     cdk
+	differs bool
+}
+
+func run(ctx context.Context, keep bool, stdout io.Writer) (err error) {
+	s := &stage{out: stdout, started: time.Now()}
+	if s.root, err = projectRoot(ctx); err != nil {
+		return err
+	}
+	if s.dir, err = os.MkdirTemp("", "autotagger-local-"); err != nil {
+		return fmt.Errorf("making a folder: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(s.dir)) }()
+
+	s.step("Starting a cloud on this machine (ministack %s; the first time installs it)", emulator.MinistackVersion)
+	if s.cloud, err = emulator.StartCloud(ctx, emulator.Options{Region: region}); err != nil {
+		return err
+	}
+	defer s.cloud.Stop()
+	fmt.Fprintf(s.out, "  %s, account %s, %s\n", s.cloud.URL, emulator.Account, region)
+	s.account = newAccount(s.cloud)
+	s.cdk = cdk{root: s.root, dir: s.dir, url: s.cloud.URL, out: s.out}
+
+	for _, part := range []func(context.Context) error{
+		s.deploy, s.tag, s.refuse, s.turnOffAndOn, s.checkQueues,
+	} {
+		if err := part(ctx); err != nil {
+			return s.explain(err)
+		}
+	}
+	if keep {
+		s.step("The deployment keeps running until you press Ctrl-C")
+		fmt.Fprintf(s.out, "  $ export %s\n", strings.Join(variables(s.cloud.URL), " "))
+		<-ctx.Done()
+		return nil
+	}
+	for _, part := range []func(context.Context) error{s.update, s.checkLoopback, s.destroy} {
+		if err := part(ctx); err != nil {
+			return s.explain(err)
+		}
+	}
+	if s.differs {
+		return s.explain(errDiffers)
+	}
+	s.step("Everything is as it should be, after %.0f s", time.Since(s.started).Seconds())
+	return nil
+}
+
+// projectRoot is the folder of the module that this is run in.
+func projectRoot(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
+	if err != nil {
+		return "", fmt.Errorf("finding the project: %w", err)
+	}
+	mod := strings.TrimSpace(string(out))
+	if filepath.Base(mod) != "go.mod" {
+		return "", errors.New("finding the project: run this inside its folder")
+	}
+	return filepath.Dir(mod), nil
+}
+
+func (s *stage) step(format string, args ...any) {
+	fmt.Fprintf(s.out, "\n"+shop.Bold(s.out, format)+"\n", args...)
+}
+
+// check shows something that is to be so.
+func (s *stage) check(ok bool, format string, args ...any) {
+	mark := "ok   "
+	if !ok {
+		mark, s.differs = "WRONG", true
+	}
+	fmt.Fprintf(s.out, "  %s %s\n", mark, fmt.Sprintf(format, args...))
+}
+
+// explain adds what the functions have logged.
+func (s *stage) explain(err error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	text, failed := s.account.log(ctx)
+	if failed != nil {
+		return err // the cloud may be gone, as after an interrupt
+	}
+	return fmt.Errorf("%w\nThe functions' logs end:\n%s", err, text[max(0, len(text)-4<<10):])
+}
+
+func (s *stage) events() fs.FS { return os.DirFS(filepath.Join(s.root, "events")) }
+
+// deploy brings the app into the cloud.
+func (s *stage) deploy(ctx context.Context) error {
+	s.step("Deploying the app with the CDK")
+	if err := s.cdk.configure(shop.Config); err != nil {
+		return err
+	}
+	if err := s.cdk.run(ctx, "bootstrap"); err != nil {
+		return err
+	}
+	if err := s.cdk.run(ctx, "deploy", "--all", "--require-approval", "never"); err != nil {
+		return err
+	}
+	stacks, err := s.account.stacks(ctx)
+	if err != nil {
+		return err
+	}
+	for _, d := range stacks {
+		fmt.Fprintf(s.out, "  stack %s: %d resources\n", d.name, d.resources)
+		for _, kind := range slices.Sorted(maps.Keys(d.placeholders)) {
+			fmt.Fprintf(s.out, "  of these, the emulator doesn't know %d of type %s\n", d.placeholders[kind], kind)
+		}
+	}
+	return s.cloud.EnforceIAM(ctx, true)
+}
+
+// tag creates resources, puts their events on the bus and waits for their tags.
+func (s *stage) tag(ctx context.Context) error {
+	cfg := s.cloud.Config()
+	all := shop.Resources(cfg)
+	s.step("Creating %d resources, and putting the event of each on the default bus", len(all))
+	var rows []shop.Row
+	var slowest time.Duration
+	for _, r := range all {
+		event, before, err := r.Create(ctx, cfg, s.events())
+		if err != nil {
+			return err
+		}
+		now, took, err := s.deliver(ctx, r, event)
+		if err != nil {
+			return err
+		}
+		slowest = max(slowest, took)
+		rows = append(rows, shop.Row{Name: r.Name, Before: before, Now: now, Want: r.Want, Note: fmt.Sprintf("%4d ms", took.Milliseconds())})
+	}
+	differ, err := shop.Table(s.out, rows, "BUS TO TAG")
+	if err != nil {
+		return err
+	}
+	s.differs = s.differs || differ
+	s.check(slowest < soon, "the slowest took %d ms from the bus to the last tag", slowest.Milliseconds())
+	return nil
+}
+
+// deliver puts an event on the bus and waits until the resource is as it should
+// be. It returns what it is like then, or at last.
+func (s *stage) deliver(ctx context.Context, r shop.Resource, event []byte) (now shop.State, took time.Duration, err error) {
+	start := time.Now()
+	if err := s.cloud.Deliver(ctx, event); err != nil {
+		return shop.State{}, 0, err
+	}
+	for {
+		if now, err = r.Look(ctx); err != nil {
+			return shop.State{}, 0, err
+		}
+		took = time.Since(start)
+		if now.Equal(r.Want) || took > patience {
+			return now, took, nil
+		}
+		if err := pause(ctx, 10*time.Millisecond); err != nil {
+			return shop.State{}, 0, err
+		}
+	}
+}
+
+// refuse shows that the default bus's rules let in what arrives, and nothing
+// else.
+func (s *stage) refuse(ctx context.Context) error {
+	s.step("What no rule wants doesn't arrive")
+	cfg := s.cloud.Config()
+	want := shop.State{Tags: map[string]string{"creator": shop.Alice, "cost-center": "1001"}, CORS: shop.CORSByDefault}
+	r := shop.Bucket(cfg, "shop-returns", want)
+	event, _, err := r.Create(ctx, cfg, s.events())
+	if err != nil {
+		return err
+	}
+	forged, err := s.account.putEvent(ctx, event)
+	if err != nil {
+		return err
+	}
+	s.check(strings.Contains(forged, "NotAuthorizedForSource"), "a caller of PutEvents is refused as a source of aws.s3: %s", forged)
+	// The same event under the name of a call that no rule wants.
+	other := bytes.ReplaceAll(event, []byte(`"CreateBucket"`), []byte(`"HeadBucket"`))
+	if bytes.Equal(other, event) {
+		return errors.New("renaming the call of an event: it has no CreateBucket")
+	}
+	if err := s.cloud.Deliver(ctx, other); err != nil {
+		return err
+	}
+	if err := pause(ctx, soon); err != nil {
+		return err
+	}
+	now, err := r.Look(ctx)
+	if err != nil {
+		return err
+	}
+	log, err := s.account.log(ctx)
+	if err != nil {
+		return err
+	}
+	s.check(now.Equal(shop.State{}) && !strings.Contains(log, "shop-returns"), "after %v, a bucket whose event says HeadBucket is as it was, and no function has heard of it", soon)
+	now, took, err := s.deliver(ctx, r, event)
+	if err != nil {
+		return err
+	}
+	s.check(now.Equal(want), "the same event as CreateBucket: %s, after %d ms", now, took.Milliseconds())
+	return nil
+}
+
+// turnOffAndOn shows the switch for writing.
+func (s *stage) turnOffAndOn(ctx context.Context) error {
+	s.step("Turning writing off and on again")
+	if err := s.account.write(ctx, false); err != nil {
+		return err
+	}
+	took, ok, err := s.until(ctx, "off", func(now shop.State) bool { return now.Equal(shop.State{}) })
+	if err != nil {
+		return err
+	}
+	s.check(ok, "a new bucket is left alone %.0f s after writing was turned off", took.Seconds())
+	if err := s.account.write(ctx, true); err != nil {
+		return err
+	}
+	took, ok, err = s.until(ctx, "on", func(now shop.State) bool { return len(now.Tags) == 2 && now.CORS == shop.CORSByDefault })
+	if err != nil {
+		return err
+	}
+	s.check(ok, "a new bucket is tagged again %.0f s after it was turned on", took.Seconds())
+	return nil
+}
+
+// until creates buckets until both functions have handled one in the way that is
+// asked for, and returns how long that took.
+func (s *stage) until(ctx context.Context, name string, so func(shop.State) bool) (took time.Duration, ok bool, err error) {
+	cfg := s.cloud.Config()
+	start := time.Now()
+	for n := 0; ; n++ {
+		bucket := fmt.Sprintf("shop-%s-%d", name, n)
+		r := shop.Bucket(cfg, bucket, shop.State{})
+		event, _, err := r.Create(ctx, cfg, s.events())
+		if err != nil {
+			return 0, false, err
+		}
+		if err := s.cloud.Deliver(ctx, event); err != nil {
+			return 0, false, err
+		}
+		if err := s.handled(ctx, bucket); err != nil {
+			return 0, false, err
+		}
+		now, err := r.Look(ctx)
+		if err != nil {
+			return 0, false, err
+		}
+		if took = time.Since(start); so(now) || took > switchTime {
+			return took, so(now), nil
+		}
+		if err := pause(ctx, time.Second); err != nil {
+			return 0, false, err
+		}
+	}
+}
+
+// handled waits until both functions have logged an event that names something.
+func (s *stage) handled(ctx context.Context, name string) error {
+	for start := time.Now(); ; {
+		log, err := s.account.log(ctx)
+		if err != nil {
+			return err
+		}
+		if strings.Count(log, "arn:aws:s3:::"+name) >= 2 {
+			return nil
+		}
+		if time.Since(start) > patience {
+			return fmt.Errorf("waiting for the event of %s: the functions have logged nothing of it", name)
+		}
+		if err := pause(ctx, 20*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// checkQueues shows that nothing is left to do.
+func (s *stage) checkQueues(ctx context.Context) error {
+	s.step("What the queues hold")
+	// Their policies refuse what comes without TLS, and so everyone here.
+	if err := s.cloud.EnforceIAM(ctx, false); err != nil {
+		return err
+	}
+	for start := time.Now(); ; {
+		queues, err := s.account.queues(ctx)
+		if err != nil {
+			return err
+		}
+		total := 0
+		for _, n := range queues {
+			total += n
+		}
+		if total == 0 || time.Since(start) > patience {
+			s.check(total == 0 && len(queues) > 0, "%d queues hold %d messages", len(queues), total)
+			return s.cloud.EnforceIAM(ctx, true)
+		}
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// update deploys another configuration over the first.
+func (s *stage) update(ctx context.Context) error {
+	s.step("Deploying another configuration over it: another cost center, and cors: off")
+	before, _, _ := strings.Cut(shop.Config, "cors:")
+	if err := s.cdk.configure(strings.Replace(before, `"1001"`, `"2002"`, 1) + "cors: off\n"); err != nil {
+		return err
+	}
+	if err := s.cloud.EnforceIAM(ctx, false); err != nil {
+		return err
+	}
+	if err := s.cdk.run(ctx, "deploy", "--all", "--require-approval", "never"); err != nil {
+		return err
+	}
+	if err := s.cloud.EnforceIAM(ctx, true); err != nil {
+		return err
+	}
+	left, err := s.account.remains(ctx)
+	if err != nil {
+		return err
+	}
+	s.check(!strings.Contains(strings.Join(left, " "), "cors"), "the function cors is gone, with its queues, rules, role and log group")
+	cfg := s.cloud.Config()
+	r := shop.Bucket(cfg, "shop-updated", shop.State{Tags: map[string]string{"creator": shop.Alice, "cost-center": "2002"}})
+	event, _, err := r.Create(ctx, cfg, s.events())
+	if err != nil {
+		return err
+	}
+	now, took, err := s.deliver(ctx, r, event)
+	if err != nil {
+		return err
+	}
+	s.check(now.Equal(r.Want), "a new bucket: %s, after %d ms", now, took.Milliseconds())
+	return s.cloud.EnforceIAM(ctx, false)
+}
+
+// destroy removes the deployment, and looks for what is left of it.
+func (s *stage) destroy(ctx context.Context) error {
+	s.step("Destroying it")
+	if err := s.cdk.run(ctx, "destroy", "--all", "--force"); err != nil {
+		return err
+	}
+	left, err := s.account.remains(ctx)
+	if err != nil {
+		return err
+	}
+	s.check(len(left) == 0, "nothing of it is left: %d names %s", len(left), strings.Join(left, " "))
+	return nil
+}
+
+// checkLoopback shows that the cloud can't be reached from another machine.
+func (s *stage) checkLoopback(context.Context) error {
+	s.step("Where it listens")
+	at, err := s.cloud.Listening()
+	if err != nil {
+		return err
+	}
+	ok := len(at) > 0
+	var text []string
+	for _, a := range at {
+		ok = ok && a.Addr().IsLoopback()
+		text = append(text, a.String())
+	}
+	s.check(ok, "on loopback only: %s", strings.Join(text, " "))
+	return nil
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
