@@ -184,16 +184,18 @@ func (v *visit) denials(p controlPolicy, subject string, org *types.Organization
 		for _, kind := range []string{"tagger", "cors"} {
 			for _, a := range v.actions(kind) {
 				r := v.request(kind, a, org)
-				for _, c := range s.Conditions {
-					if !known(r.Context, c.Key) {
-						when = append(when, "by the condition "+c.Operator+" on "+c.Key)
-					}
-				}
 				switch iampolicy.Evaluate(r, iampolicy.Document{Version: p.doc.Version, Statements: []iampolicy.Statement{s}}).Decision {
 				case iampolicy.Denied:
 					certain = append(certain, a)
 				case iampolicy.Unknown:
 					perhaps = append(perhaps, a)
+				default:
+					continue
+				}
+				for _, c := range s.Conditions {
+					if !known(r.Context, c.Key) {
+						when = append(when, "by the condition "+c.Operator+" on "+c.Key)
+					}
 				}
 			}
 		}

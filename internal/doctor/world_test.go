@@ -60,7 +60,9 @@ func TestMain(m *testing.M) {
 type world struct {
 	t       *testing.T
 	account string
-	cfg     aws.Config
+	// organisation is the account that manages the one that the account is in.
+	organisation string
+	cfg          aws.Config
 
 	mu      sync.Mutex
 	answers map[string]http.HandlerFunc // by operation
@@ -93,6 +95,9 @@ func newWorld(t *testing.T) *world {
 			return
 		}
 		r.Header.Set("X-Moto-Account-Id", w.account)
+		if w.organisation != "" && strings.HasPrefix(r.Header.Get("X-Amz-Target"), "AWSOrganizations") {
+			r.Header.Set("X-Moto-Account-Id", w.organisation) // as for a delegated administrator
+		}
 		proxy.ServeHTTP(rw, r)
 	}))
 	t.Cleanup(srv.Close)
