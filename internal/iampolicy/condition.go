@@ -43,12 +43,10 @@ func (c Condition) holds(r Request, variables bool) (truth, string) {
 	each := func(value string) truth {
 		found := no
 		for _, pattern := range c.Values {
-			t := no
-			p, ok, reason := r.expand(pattern, variables && positive != "Bool")
-			if ok {
+			p, reason := r.expand(pattern, variables && positive != "Bool")
+			t := unknown
+			if reason == "" {
 				t, reason = compare(p, value)
-			} else {
-				t, reason = unknownIf(reason)
 			}
 			if t == unknown {
 				why = reason

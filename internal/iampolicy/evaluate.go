@@ -176,9 +176,9 @@ func matchAction(pattern, action string) bool {
 // colon, one that ends a part does.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
 func (r Request) matchResource(pattern string, variables bool) (truth, string) {
-	p, ok, why := r.expand(pattern, variables)
-	if !ok {
-		return unknownIf(why)
+	p, why := r.expand(pattern, variables)
+	if why != "" {
+		return unknown, why
 	}
 	part := 0
 	for i := range p {

@@ -105,8 +105,6 @@ func TestResources(t *testing.T) {
 		// A variable's value, its default, and the characters themselves.
 		{"Resource", "arn:aws:s3:::${aws:username}/*", object, true},
 		{"Resource", "arn:aws:s3:::${AWS:UserName}/*", object, true},
-		{"Resource", "arn:aws:s3:::${aws:PrincipalTag/team}/*", object, false},
-		{"NotResource", "arn:aws:s3:::${aws:PrincipalTag/team}/*", object, true},
 		{"Resource", "arn:aws:s3:::${aws:PrincipalTag/team, 'photos'}/*", object, true},
 		{"Resource", "arn:aws:s3:::photos/${*}", object, false},
 		{"Resource", "arn:aws:s3:::photos/${*}${?}${$}", "arn:aws:s3:::photos/*?$", true},
@@ -116,6 +114,10 @@ func TestResources(t *testing.T) {
 		if (got.Decision == iampolicy.Allowed) != c.want || got.Decision == iampolicy.Unknown {
 			t.Errorf("%s %s on %s: %v", c.element, c.pattern, c.resource, got.Decision)
 		}
+	}
+	unresolved := parse(t, statement(`"Effect":"Allow","Action":"*","Resource":"arn:aws:s3:::${aws:PrincipalTag/team}/*"`))
+	if got := iampolicy.Evaluate(iampolicy.Request{Action: "s3:GetObject", Resource: object}, unresolved); got.Decision != iampolicy.Unknown {
+		t.Errorf("a variable without a value: %v", got.Decision)
 	}
 	old := parse(t, `{"Version":"2008-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"arn:aws:s3:::${aws:username}/*"}]}`)
 	got := iampolicy.Evaluate(iampolicy.Request{Action: "s3:GetObject", Resource: object, Context: map[string][]string{"aws:username": {"photos"}}}, old)
@@ -180,8 +182,9 @@ func TestConditions(t *testing.T) {
 		{"StringNotLike", `"a*"`, values{"ab"}, iampolicy.NotAllowed},
 		{"StringNotLike", `"a*"`, nil, iampolicy.Allowed},
 		{"StringEquals", `"${aws:username}"`, values{"alice"}, iampolicy.Allowed},
-		{"StringEquals", `"${aws:none}"`, values{"alice"}, iampolicy.NotAllowed},
-		{"StringNotEquals", `"${aws:none}"`, values{"alice"}, iampolicy.Allowed},
+		{"StringEquals", `"${aws:none}"`, values{"alice"}, iampolicy.Unknown},
+		{"StringNotEquals", `"${aws:none}"`, values{"alice"}, iampolicy.Unknown},
+		{"StringEquals", `["${aws:none}","alice"]`, values{"alice"}, iampolicy.Allowed},
 		{"StringEquals", `"${aws:TagKeys}"`, values{"alice"}, iampolicy.Unknown},
 		{"StringLike", `"${aws:wild}"`, values{"alice"}, iampolicy.Unknown},
 		{"ArnEquals", `"arn:aws:iam::*:role/autotagger-*"`, values{role}, iampolicy.Allowed},

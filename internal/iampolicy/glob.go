@@ -53,10 +53,10 @@ func match(pattern []symbol, text string) bool {
 }
 
 // expand puts the request's values into a pattern: ${key}, ${key, 'default'}, and
-// ${*}, ${?}, ${$} for the characters themselves. It is not ok where a variable has
-// no value: then nothing is matched. The reason says why that isn't known either.
+// ${*}, ${?}, ${$} for the characters themselves. The reason says why it can't: a
+// variable without a value "might" make the whole statement invalid.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
-func (r Request) expand(pattern string, variables bool) (all []symbol, ok bool, why string) {
+func (r Request) expand(pattern string, variables bool) (all []symbol, why string) {
 	for variables {
 		before, rest, found := strings.Cut(pattern, "${")
 		name, after, closed := strings.Cut(rest, "}")
@@ -74,25 +74,18 @@ func (r Request) expand(pattern string, variables bool) (all []symbol, ok bool, 
 		switch {
 		case len(values) == 1 && strings.ContainsAny(values[0], "*?"):
 			// Whether it is wild then isn't documented.
-			return nil, false, fmt.Sprintf("the value of ${%s} has a wildcard", name)
+			return nil, fmt.Sprintf("the value of ${%s} has a wildcard", name)
 		case len(values) == 1:
 			all = append(all, literals(values[0])...)
 		case len(values) > 1:
-			return nil, false, fmt.Sprintf("${%s} has several values", name)
+			return nil, fmt.Sprintf("${%s} has several values", name)
 		case hasFallback:
 			all = append(all, literals(strings.Trim(strings.TrimSpace(fallback), "'"))...)
 		default:
-			return nil, false, ""
+			return nil, fmt.Sprintf("${%s} has no value", name)
 		}
 	}
-	return append(all, symbols(pattern)...), true, ""
-}
-
-func unknownIf(why string) (truth, string) {
-	if why == "" {
-		return no, ""
-	}
-	return unknown, why
+	return append(all, symbols(pattern)...), ""
 }
 
 // values returns those of a condition key.
