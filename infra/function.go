@@ -156,6 +156,10 @@ func (h *hub) addFunction(scope constructs.Construct, j *job, role awsiam.Role, 
 		Tracing:       tracing,
 	})
 	j.function.Node().AddDependency(h.writing, h.configuration)
+	if h.settings.Tracing {
+		// https://docs.aws.amazon.com/xray/latest/devguide/security_iam_service-with-iam.html
+		excuse(policyOf(role), wildcard, "X-Ray's actions for traces know no resources.", "*")
+	}
 }
 
 // sourceOf is what feeds the function from its queue. The rules wait for it, and

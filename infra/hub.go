@@ -50,6 +50,7 @@ func newHub(app awscdk.App, s Settings, rows []*catalogue.Row, stage string) (*h
 	h.addParameters()
 	h.addKey()
 	h.undelivered = newQueue(stack, "Undelivered", deadDays, nil, h.key)
+	excuse(h.undelivered, "AwsSolutions-SQS3", lastQueue)
 	letRulesSend(h.undelivered, h.rules("")...)
 	output(stack, "UndeliveredQueueUrl", h.undelivered.QueueUrl(), "Events that EventBridge could not deliver")
 
@@ -69,6 +70,9 @@ func newHub(app awscdk.App, s Settings, rows []*catalogue.Row, stage string) (*h
 	}
 	return h, nil
 }
+
+// lastQueue is why a queue has no dead-letter queue.
+const lastQueue = "It is the dead-letter queue of rules, which nothing reads but a person."
 
 // newJobs are the functions of a configuration.
 func newJobs(s Settings, rows []*catalogue.Row) []*job {
@@ -206,14 +210,31 @@ func environment(account, region string) *awscdk.Environment {
 	return env
 }
 
-// excuse says why a finding of cdk-nag stays, where it is found.
+// excuse says why a finding of cdk-nag stays, at the resource where it is found;
+// of a policy only what it says of the given resources.
 // https://github.com/cdklabs/cdk-nag#suppressing-a-rule
-func excuse(on constructs.IConstruct, rule, reason string) {
+func excuse(on constructs.IConstruct, rule, reason string, resources ...string) {
 	resource, ok := on.(awscdk.CfnResource)
 	if !ok {
 		resource = on.Node().DefaultChild().(awscdk.CfnResource)
 	}
-	resource.AddMetadata(jsii.String("cdk_nag"), map[string]any{
-		"rules_to_suppress": []any{map[string]any{"id": rule, "reason": reason}},
-	})
+	finding := map[string]any{"id": rule, "reason": reason}
+	if len(resources) > 0 {
+		var applies []any
+		for _, r := range resources {
+			applies = append(applies, "Resource::"+r)
+		}
+		finding["appliesTo"] = applies
+	}
+	const key = "cdk_nag"
+	var all []any
+	if earlier, ok := resource.GetMetadata(jsii.String(key)).(map[string]any); ok {
+		all, _ = earlier["rules_to_suppress"].([]any)
+	}
+	resource.AddMetadata(jsii.String(key), map[string]any{"rules_to_suppress": append(all, finding)})
+}
+
+// policyOf is a role's own policy.
+func policyOf(role awsiam.Role) constructs.IConstruct {
+	return role.Node().FindChild(jsii.String("DefaultPolicy"))
 }

@@ -77,6 +77,9 @@ func reads(action string) bool {
 	return false
 }
 
+// wildcard is cdk-nag's rule against wildcards in policies.
+const wildcard = "AwsSolutions-IAM5"
+
 // grant is one statement.
 type grant struct {
 	sid     string
@@ -212,9 +215,11 @@ func allowTagging(role awsiam.Role, actions, keys []string) error {
 			if c := p.condition(); c != nil {
 				statement.Conditions = &c
 			}
-			role.AddManagedPolicy(awsiam.NewManagedPolicy(role, jsii.String(fmt.Sprintf("%s%d", p.sid, i+1)), &awsiam.ManagedPolicyProps{
+			policy := awsiam.NewManagedPolicy(role, jsii.String(fmt.Sprintf("%s%d", p.sid, i+1)), &awsiam.ManagedPolicyProps{
 				Statements: &[]awsiam.PolicyStatement{awsiam.NewPolicyStatement(&statement)},
-			}))
+			})
+			excuse(policy, wildcard, "Which resources there will be isn't known: what is new is tagged. The actions are those of the catalogue, none with a wildcard.")
+			role.AddManagedPolicy(policy)
 		}
 	}
 	if count > maxManagedPolicies {
@@ -231,6 +236,7 @@ func allowCORS(role awsiam.Role) {
 		Actions:   jsii.Strings("s3:GetBucketCORS", "s3:PutBucketCORS"),
 		Resources: &[]*string{bucketArn(awscdk.Stack_Of(role), "*")},
 	}))
+	excuse(policyOf(role), wildcard, "Which buckets there will be isn't known.", "arn:<AWS::Partition>:s3:::*")
 }
 
 // bucketArn is the ARN of a bucket, or of objects as bucket/key.
@@ -253,6 +259,8 @@ func (h *hub) allowAssuming(role awsiam.Role, function string) {
 		})},
 		Conditions: &map[string]any{"StringEquals": map[string]any{"aws:ResourceOrgID": h.settings.Organization}},
 	}))
+	excuse(policyOf(role), wildcard, "Accounts join and leave: the role is named, and the condition holds it to the organisation.",
+		"arn:<AWS::Partition>:iam::*:role/"+deployment.SpokeRole(function))
 }
 
 // parameterArn is the ARN of a parameter, whose name begins with a slash.
@@ -280,6 +288,7 @@ func (h *hub) allowConfiguration(role awsiam.Role) {
 		Actions:   jsii.Strings("s3:GetObject", "s3:GetObjectVersion"),
 		Resources: &[]*string{bucketArn(h.stack, bucket+"/*")},
 	}))
+	excuse(policyOf(role), wildcard, "Which object is the configuration, a parameter says; the bucket is for it.", "arn:<AWS::Partition>:s3:::"+bucket+"/*")
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid:       jsii.String("ConfigurationVersions"),
 		Actions:   jsii.Strings("s3:ListBucketVersions"),

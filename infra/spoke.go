@@ -102,6 +102,7 @@ func addForwarding(stack awscdk.Stack, bus *string, rows []*catalogue.Row) error
 	}
 	ours := ruleArn(stack, deployment.Prefix+forward+"-*")
 	undelivered := newQueue(stack, "Undelivered", deadDays, nil, nil)
+	excuse(undelivered, "AwsSolutions-SQS3", lastQueue)
 	letRulesSend(undelivered, ours)
 	// The conditions are those that the console writes for such a role.
 	// https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html

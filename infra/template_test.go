@@ -108,7 +108,7 @@ func theTemplate(t *testing.T) template {
 func testSettings(config, build string) (Settings, error) {
 	p, err := policy.Parse("test.yaml", []byte(config))
 	return Settings{
-		Policy: p, File: []byte(config), Build: build, Architecture: arm64, LogDays: 545, Account: testAccount, Region: testRegion,
+		Policy: p, File: []byte(config), Build: build, Architecture: arm64, CallAs: "DELEGATED_ADMIN", LogDays: 545, Account: testAccount, Region: testRegion,
 	}, err
 }
 
@@ -192,3 +192,9 @@ func writeProgram(path string, machine elf.Machine) error {
 	}
 	return f.Close()
 }
+
+// An organisation, and the bus of its hub in another account than the tests' own.
+const (
+	testOrganization = "o-a1b2c3d4e5"
+	testHub          = "arn:aws:events:eu-central-1:222233334444:event-bus/autotagger"
+)
