@@ -206,6 +206,9 @@ func (v *visit) findFunctions(ctx context.Context) {
 // findRegions lists the regions that the account has enabled, the hub's first.
 // https://docs.aws.amazon.com/accounts/latest/reference/API_ListRegions.html
 func (v *visit) findRegions(ctx context.Context) []Finding {
+	if v.hub == nil {
+		return nil // nothing is looked at there
+	}
 	v.regions = append([]string{v.region}, v.companions()...)
 	pages := account.NewListRegionsPaginator(account.NewFromConfig(v.cfg, inRegion(v.global())), &account.ListRegionsInput{
 		RegionOptStatusContains: []accounttypes.RegionOptStatus{accounttypes.RegionOptStatusEnabled, accounttypes.RegionOptStatusEnabledByDefault},
