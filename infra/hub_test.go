@@ -1,11 +1,16 @@
 package main
 
 import (
+	"encoding/json"
 	"maps"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/aws/jsii-runtime-go"
 )
 
 type queue struct {
@@ -209,4 +214,27 @@ func TestParameters(t *testing.T) {
 			}
 		}
 	}
+}
+
+func warnings(stack awscdk.Stack) []string {
+	var out []string
+	for _, m := range *assertions.Annotations_FromStack(stack).FindWarning(jsii.String("*"), assertions.Match_AnyValue()) {
+		text, _ := json.Marshal(m)
+		out = append(out, string(text))
+	}
+	return out
+}
+
+// alarmProps is an alarm, of one metric or of an expression over several.
+type alarmProps struct {
+	AlarmName, AlarmDescription, ComparisonOperator, TreatMissingData string
+	Namespace, MetricName, Statistic                                  string
+	Threshold                                                         float64
+	Period, EvaluationPeriods                                         int
+	Dimensions                                                        []struct {
+		Name  string
+		Value json.RawMessage
+	}
+	AlarmActions, OKActions []json.RawMessage
+	Metrics                 []struct{ Expression string }
 }

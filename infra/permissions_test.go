@@ -31,7 +31,12 @@ type statement struct {
 	Action      texts
 	Resource    json.RawMessage
 	Condition   map[string]map[string]any
-	Principal   map[string]string
+	Principal   any
+}
+
+// isService reports whether a statement is for a service and for nobody else.
+func isService(s statement, service string) bool {
+	return reflect.DeepEqual(s.Principal, map[string]any{"Service": service})
 }
 
 type document struct{ Statement []statement }
@@ -203,7 +208,7 @@ func TestRoles(t *testing.T) {
 			t.Errorf("the policy doesn't know the role %s as its own", r.RoleName)
 		}
 		trust := r.AssumeRolePolicyDocument.Statement
-		if len(trust) != 1 || !maps.Equal(trust[0].Principal, map[string]string{"Service": "lambda.amazonaws.com"}) {
+		if len(trust) != 1 || !isService(trust[0], "lambda.amazonaws.com") {
 			t.Errorf("%s trusts %+v", id, trust)
 		}
 	}
@@ -387,7 +392,7 @@ func TestQueuePolicies(t *testing.T) {
 				t.Errorf("%s lets in %s, want %s", id, arn, want)
 			}
 		}
-		if !slices.Equal(s.Action, texts{"sqs:SendMessage"}) || !maps.Equal(s.Principal, map[string]string{"Service": "events.amazonaws.com"}) || len(arns) != 2 || s.Condition["StringEquals"]["aws:SourceAccount"] != testAccount {
+		if !slices.Equal(s.Action, texts{"sqs:SendMessage"}) || !isService(s, "events.amazonaws.com") || len(arns) != 2 || s.Condition["StringEquals"]["aws:SourceAccount"] != testAccount {
 			t.Errorf("%s lets in %+v", id, s)
 		}
 	}

@@ -25,7 +25,7 @@ type rule struct {
 	EventPattern json.RawMessage
 	Targets      []struct {
 		Arn              ref
-		RoleArn          string
+		RoleArn          ref
 		DeadLetterConfig struct{ Arn ref }
 		RetryPolicy      struct{ MaximumEventAgeInSeconds, MaximumRetryAttempts int }
 		Input, InputPath string
@@ -144,7 +144,7 @@ func TestTargets(t *testing.T) {
 		if !sameJob(id, target.Arn.id()) || queues[target.Arn.id()].RedrivePolicy == nil {
 			t.Errorf("%s sends to %s", id, target.Arn.id())
 		}
-		if target.RoleArn != "" || target.Input != "" || target.InputPath != "" {
+		if target.RoleArn.id() != "" || target.Input != "" || target.InputPath != "" {
 			t.Errorf("%s: a queue takes no role and the function the whole event: %+v", id, target)
 		}
 		if !strings.HasPrefix(undelivered, "Undelivered") || queues[undelivered].MessageRetentionPeriod != 14*day {
