@@ -159,14 +159,27 @@ func exactFate(code string) (Outcome, bool) {
 	return "", false
 }
 
+// NotFound reports whether a code, as in Result.Why, says that there is no such
+// resource: not yet, or not any more.
+func NotFound(code string) bool {
+	for _, part := range []string{"NotFound", "NoSuch", "NonExistent", "DoesNotExist", "NotExist", "Not Found"} {
+		if strings.Contains(code, part) && !strings.Contains(code, "Statement") {
+			return true
+		}
+	}
+	return false
+}
+
 // partFate knows parts of codes, for the many codes that name a resource's type
 // (InvalidVolume.NotFound, DBInstanceNotFound, NoSuchBucket).
 func partFate(code string) (Outcome, bool) {
+	// A new resource becomes visible to its tag API later than its create call
+	// answers.
+	if NotFound(code) {
+		return Retry, true
+	}
 	for _, part := range []string{
 		"Throttl", "TooManyRequests",
-		// A new resource becomes visible to its tag API later than its create
-		// call answers.
-		"NotFound", "NoSuch", "NonExistent", "DoesNotExist", "NotExist",
 		// And it becomes taggable later still: IncorrectState,
 		// InvalidDBInstanceState, InvalidClusterStateFault, …
 		"State", "Conflict", "Pending", "NotReady", "NotAvailable",

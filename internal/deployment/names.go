@@ -56,6 +56,10 @@ const (
 	// it assumes in an event's account.
 	EnvAccount   = "AUTOTAGGER_ACCOUNT"
 	EnvSpokeRole = "AUTOTAGGER_SPOKE_ROLE"
+	// EnvQueue and EnvDeadLetters are the URLs of the function's queue and of its
+	// dead letters.
+	EnvQueue       = "AUTOTAGGER_QUEUE_URL"
+	EnvDeadLetters = "AUTOTAGGER_DEAD_LETTERS_URL"
 )
 
 // FunctionName is the name of a function: tagger or cors.

@@ -27,7 +27,9 @@ const (
 	KeyCreator   = "creator"
 	KeyResources = "resources" // how many
 	KeyResults   = "results"   // a list: arn, outcome, cors, why, error, costCenterSource, lastResort
-	KeySettled   = "settled"   // false: the message stays in the queue
+	KeyEnd       = "end"       // see End
+	KeyAfter     = "after"     // seconds until it comes again
+	KeyReason    = "reason"    // of a dead letter
 	KeyMillis    = "ms"        // of the whole batch
 )
 
@@ -49,7 +51,10 @@ type Configuration interface {
 type Handler struct {
 	Configuration Configuration
 	// Line makes the pipeline for a policy.
-	Line    func(*policy.Policy) *pipeline.Pipeline
+	Line func(*policy.Policy) *pipeline.Pipeline
+	// Queue may be nil: then nothing is hidden, and dead letters are left to the
+	// queue's own count of receives.
+	Queue   Queue
 	Log     *slog.Logger
 	Metrics *Metrics
 	Now     func() time.Time
@@ -63,20 +68,21 @@ type Handler struct {
 // reporting success would lose the event.
 var ErrNotABatch = errors.New("reading the invocation: no SQS messages; the function is to be fed by its queue")
 
-// Handle runs the pipeline over a batch and returns the messages that are not
-// done with.
+// Handle runs the pipeline over a batch and returns the messages that are to come
+// again.
 // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQSEventResponse, error) {
 	if len(batch.Records) == 0 {
 		return events.SQSEventResponse{}, ErrNotABatch
 	}
+	work := ctx
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-margin))
+		work, cancel = context.WithDeadline(ctx, deadline.Add(-margin))
 		defer cancel()
 	}
 	started := h.Now()
-	line, ctx, stop, err := h.current(ctx)
+	line, work, stop, err := h.current(work)
 	if err != nil {
 		h.Metrics.Flush()
 		return events.SQSEventResponse{}, err
@@ -87,18 +93,17 @@ func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQS
 		e, err := cloudtrail.Decode(m.Body)
 		records[i] = cloudtrail.Record{N: i + 1, Event: e, Err: err}
 	}
-	results := line.Run(ctx, records)
-	var response events.SQSEventResponse
+	results := line.Run(work, records)
 	took := h.Now().Sub(started)
+	ends := make([]ending, len(results))
 	for i := range results {
-		h.log(ctx, batch.Records[i], &results[i], took)
-		h.count(&results[i])
-		if !results[i].Settled() {
-			response.BatchItemFailures = append(response.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: batch.Records[i].MessageId})
-		}
+		ends[i] = h.end(batch.Records[i], &results[i])
+		h.log(ctx, batch.Records[i], &results[i], ends[i], took)
+		h.count(&results[i], ends[i])
 	}
+	failures := h.finish(ctx, batch.Records, ends)
 	h.Metrics.Flush()
-	return response, nil
+	return events.SQSEventResponse{BatchItemFailures: failures}, nil
 }
 
 // current returns the pipeline for the policy that holds, and a context that ends
@@ -117,7 +122,7 @@ func (h *Handler) current(ctx context.Context) (*pipeline.Pipeline, context.Cont
 }
 
 // log writes the event's line.
-func (h *Handler) log(ctx context.Context, m events.SQSMessage, r *pipeline.Result, took time.Duration) {
+func (h *Handler) log(ctx context.Context, m events.SQSMessage, r *pipeline.Result, e ending, took time.Duration) {
 	row := r.Row()
 	outcome := row.Reason
 	if outcome == "" {
@@ -137,7 +142,7 @@ func (h *Handler) log(ctx context.Context, m events.SQSMessage, r *pipeline.Resu
 		results = append(results, result)
 	}
 	level := slog.LevelInfo
-	if !r.Settled() {
+	if e.end != Done {
 		level = slog.LevelWarn
 	}
 	h.Log.LogAttrs(ctx, level, "event",
@@ -145,12 +150,12 @@ func (h *Handler) log(ctx context.Context, m events.SQSMessage, r *pipeline.Resu
 		slog.String(KeySource, row.Event.Source), slog.String(KeyName, row.Event.Name), slog.String(KeyEventID, row.Event.ID),
 		slog.String(KeyMessageID, m.MessageId), slog.String(KeyAccount, row.Event.Account), slog.String(KeyRegion, row.Event.Region),
 		slog.String(KeyCreator, row.Creator.Name), slog.Int(KeyResources, len(row.Resources)), slog.Any(KeyResults, results),
-		slog.Bool(KeySettled, r.Settled()), slog.Int64(KeyMillis, took.Milliseconds()))
+		slog.String(KeyEnd, string(e.end)), slog.Int(KeyAfter, int(e.after.Seconds())), slog.String(KeyReason, e.reason), slog.Int64(KeyMillis, took.Milliseconds()))
 	h.Log.LogAttrs(ctx, slog.LevelDebug, "body", slog.String(KeyMessageID, m.MessageId), slog.String("body", m.Body))
 }
 
 // count adds the event and its resources to the metrics.
-func (h *Handler) count(r *pipeline.Result) {
+func (h *Handler) count(r *pipeline.Result, e ending) {
 	service := "none"
 	if e := r.Record.Event; e != nil && r.Record.Err == nil {
 		service = e.Service()
@@ -159,6 +164,7 @@ func (h *Handler) count(r *pipeline.Result) {
 	if decision == "" {
 		decision = "tag"
 	}
+	h.Metrics.Count("Ends", 1, Dimension{"End", string(e.end)})
 	h.Metrics.Count("Events", 1)
 	h.Metrics.Count("Events", 1, Dimension{"Service", service}, Dimension{"Decision", decision})
 	for i := range r.Resources {
@@ -168,6 +174,9 @@ func (h *Handler) count(r *pipeline.Result) {
 		}
 		if out.Tag != nil {
 			h.outcome(service, string(out.Tag.Outcome))
+			if out.Tag.Outcome == apply.Denied {
+				h.Metrics.Count("Denied", 1, Dimension{"Account", r.Plan.Resources[i].Account}, Dimension{"Service", service})
+			}
 			if out.Tag.Outcome == apply.Tagged && !r.Record.Event.Time.IsZero() {
 				h.Metrics.Observe("TagLatency", "Seconds", h.Now().Sub(r.Record.Event.Time).Seconds())
 			}

@@ -25,6 +25,7 @@ import (
 // denied-1 is denied.
 type scripted struct {
 	called   bool
+	why      string
 	deadline time.Time
 }
 
@@ -38,7 +39,7 @@ func (s *scripted) Tag(ctx context.Context, reqs []apply.Request) []apply.Result
 		if ctx.Err() != nil {
 			outcome = string(apply.Retry)
 		}
-		results[i] = apply.Result{Outcome: apply.Outcome(outcome)}
+		results[i] = apply.Result{Outcome: apply.Outcome(outcome), Why: s.why}
 	}
 	return results
 }
@@ -69,7 +70,7 @@ func newHandler(t *testing.T, config string) (*function.Handler, *scripted, *byt
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	applier := &scripted{}
+	applier := &scripted{why: "scripted"}
 	return &function.Handler{
 		Configuration: &steady{policy: p},
 		Line: func(p *policy.Policy) *pipeline.Pipeline {
@@ -112,7 +113,7 @@ func TestHandleAcknowledges(t *testing.T) {
 	if left, want := handle(t, t.Context(), h, bodies...), []string{"m3", "m4", "m5", "m7"}; !slices.Equal(left, want) {
 		t.Errorf("left in the queue are %v, want %v\n%s", left, want, out)
 	}
-	for _, want := range []string{`"settled":false`, `"outcome":"not-a-create"`, `"outcome":"malformed"`, `"Outcome":"denied"`} {
+	for _, want := range []string{`"end":"again"`, `"end":"dead-letter"`, `"reason":"failed: scripted"`, `"outcome":"not-a-create"`, `"outcome":"malformed"`, `"Outcome":"denied"`} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the log has no %s\n%s", want, out)
 		}

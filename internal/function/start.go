@@ -66,6 +66,9 @@ func New(ctx context.Context, j Job, env func(string) string) (*Handler, error) 
 			Guard: guard,
 		}
 	}
+	if work, deadLetters := env(deployment.EnvQueue), env(deployment.EnvDeadLetters); work != "" && deadLetters != "" {
+		h.Queue = newQueues(cfg, work, deadLetters)
+	}
 	h.Configuration = fixed{p}
 	if env(deployment.EnvParameters) != "" {
 		h.Configuration = live.New(cfg, live.Options{

@@ -1,0 +1,171 @@
+package function
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"autotagger/internal/awsapi"
+	"autotagger/internal/catalogue"
+	"autotagger/internal/resolve"
+)
+
+// The attributes of a dead letter that the function has sent. One without Reason was
+// moved by the queue: it was received too often, as when a function dies of it.
+const (
+	AttributeReason = "Reason" // the outcome and why, in a few words
+	AttributeError  = "Error"  // AWS's words, where there are any
+)
+
+// Hidden is a message that is to come again after a while, by its receipt.
+type Hidden struct {
+	Receipt string
+	For     time.Duration
+}
+
+// Letter is a message that is to be kept for a person.
+type Letter struct{ Body, Reason, Error string }
+
+// Queue is what a function does with its queues beside acknowledging messages.
+type Queue interface {
+	// Hide lets messages come again later than the queue would have them. What can't
+	// be hidden comes when the queue wants.
+	Hide(context.Context, []Hidden) error
+	// Keep puts letters into the dead-letter queue: an error for each, in their
+	// order.
+	Keep(context.Context, []Letter) []error
+}
+
+// queues are a function's own in SQS. Two calls of it need no client.
+type queues struct {
+	c                 *awsapi.Caller
+	region            string
+	work, deadLetters string // URLs
+}
+
+// most is how many messages SQS takes in a call.
+const most = 10
+
+// maxAttribute is how many bytes of an error go into a letter: a message has room for
+// 1 MiB, and so has an event.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+const maxAttribute = 1024
+
+// Hide changes when messages become visible.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibilityBatch.html
+func (q *queues) Hide(ctx context.Context, all []Hidden) error {
+	var entries []any
+	for i, h := range all {
+		entries = append(entries, map[string]any{"Id": fmt.Sprint(i), "ReceiptHandle": h.Receipt, "VisibilityTimeout": int(math.Ceil(h.For.Seconds()))})
+	}
+	var first error
+	for _, err := range q.batches(ctx, "ChangeMessageVisibilityBatch", q.work, entries) {
+		if err != nil && first == nil {
+			first = fmt.Errorf("hiding messages: %w", err)
+		}
+	}
+	return first
+}
+
+// Keep sends letters.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
+func (q *queues) Keep(ctx context.Context, all []Letter) []error {
+	var entries []any
+	for i, l := range all {
+		attributes := map[string]any{}
+		for name, value := range map[string]string{AttributeReason: l.Reason, AttributeError: l.Error} {
+			if value = attribute(value); value != "" {
+				attributes[name] = map[string]any{"DataType": "String", "StringValue": value}
+			}
+		}
+		entries = append(entries, map[string]any{"Id": fmt.Sprint(i), "MessageBody": l.Body, "MessageAttributes": attributes})
+	}
+	return q.batches(ctx, "SendMessageBatch", q.deadLetters, entries)
+}
+
+// batches sends entries, each with its index as Id, and returns an error for each.
+func (q *queues) batches(ctx context.Context, op, url string, entries []any) []error {
+	errs := make([]error, len(entries))
+	var wg sync.WaitGroup
+	for from := 0; from < len(entries); {
+		to := q.fit(entries, from)
+		wg.Go(func() {
+			q.batch(ctx, op, url, entries[from:to], errs, from)
+		})
+		from = to
+	}
+	wg.Wait()
+	return errs
+}
+
+// fit is how far a call reaches: ten entries, and no more than it may weigh.
+func (q *queues) fit(entries []any, from int) int {
+	const room = 1 << 20
+	size := 0
+	for i := from; i < len(entries) && i < from+most; i++ {
+		b, _ := json.Marshal(entries[i]) // maps of texts and numbers
+		if size += len(b); size > room && i > from {
+			return i
+		}
+	}
+	return min(from+most, len(entries))
+}
+
+// batch sends one call's entries, the first of which has the given Id.
+func (q *queues) batch(ctx context.Context, op, url string, entries []any, errs []error, first int) {
+	body, err := q.c.Do(ctx, awsapi.Call{
+		Service: &catalogue.Service{ID: "SQS", Signing: "sqs", Protocol: catalogue.JSON10, Version: "AmazonSQS"},
+		Op:      op, Region: q.region, ARN: "arn:" + resolve.Partition(q.region) + ":",
+		Fields: map[string]any{"QueueUrl": url, "Entries": entries},
+	})
+	var answer struct {
+		Successful []struct{ ID string }
+		Failed     []struct{ ID, Code, Message string }
+	}
+	if err == nil {
+		err = json.Unmarshal(body, &answer)
+	}
+	for i := range entries {
+		id := fmt.Sprint(first + i)
+		done := slices.ContainsFunc(answer.Successful, func(s struct{ ID string }) bool { return s.ID == id })
+		switch {
+		case err != nil:
+			errs[first+i] = err
+		case !done:
+			errs[first+i] = fmt.Errorf("%s of message %s: refused", op, id)
+			for _, f := range answer.Failed {
+				if f.ID == id {
+					errs[first+i] = fmt.Errorf("%s of message %s: %s: %s", op, id, f.Code, f.Message)
+				}
+			}
+		}
+	}
+}
+
+// attribute is a text that SQS takes as an attribute's value: characters of XML, and
+// not too many.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+func attribute(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r == utf8.RuneError || r == 0xFFFE || r == 0xFFFF {
+			return ' '
+		}
+		return r
+	}, s)
+	if len(s) > maxAttribute {
+		s = strings.ToValidUTF8(s[:maxAttribute], "")
+	}
+	return s
+}
+
+func newQueues(cfg aws.Config, work, deadLetters string) *queues {
+	return &queues{c: awsapi.New(cfg, nil), region: cfg.Region, work: work, deadLetters: deadLetters}
+}
