@@ -24,6 +24,16 @@ demo: ## tag resources in a local emulator and show the result
 local: node_modules ## deploy the app onto an emulator on this machine, and watch it tag
 	$(GO) run ./cmd/local
 
+# versitygw is an S3 that enforces CORS, in a module of its own.
+build/versitygw: internal/browser/s3/go.mod internal/browser/s3/go.sum
+	$(GO) build -C internal/browser/s3 -o $(abspath $@) github.com/versity/versitygw/cmd/versitygw
+
+.PHONY: browser
+browser: build/versitygw ## show in Chromium that a page may read a new bucket at another origin
+	@chromium=$$(command -v chromium || command -v chromium-browser || command -v google-chrome || true); \
+	if [ -z "$$chromium" ]; then echo "skipped: there is no Chromium (on Debian: apt-get install chromium)"; exit; fi; \
+	$(GO) test ./internal/browser -count=1 -v -gateway "$(abspath $<)" -chromium "$$chromium"
+
 .PHONY: test
 test: lint catalogue-check ## every check of a change, the emulator's included
 	$(GO) test -race $(PACKAGES)
@@ -45,7 +55,7 @@ fmt: ## format the code
 .PHONY: verify
 verify: test fuzz bench corpus wire ## the slow extras too; run before a release
 	for run in 1 2 3; do $(GO) test -count=1 -race $(PACKAGES); done
-	$(MAKE) demo local
+	$(MAKE) demo local browser
 
 # Go's fuzzer at times takes the end of its own time for a failure: then there is
 # no failing input.
