@@ -6,8 +6,8 @@
 //	page at one origin ──fetch──▶ object of a bucket at another
 //	   headless Chromium             versitygw, an S3 that enforces CORS
 //
-// The emulators of package emulator take CORS configurations and answer with
-// Access-Control-Allow-Origin: * whatever these say. versitygw sends it where a
-// bucket's configuration allows the origin, and is built from the module in the
-// folder s3: https://github.com/versity/versitygw
+// The emulators of package emulator let every page read every object, whatever a
+// bucket's configuration says. versitygw does so where the configuration allows
+// the page's origin: https://github.com/versity/versitygw. It is built from the
+// module in the folder s3.
 package browser
