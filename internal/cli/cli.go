@@ -78,6 +78,7 @@ each perhaps gzipped. The form is recognised.
   autotagger replay --dry-run logs/   the same for a folder of log files
   autotagger replay event.json        do it
   autotagger catalog --service s3     which calls are known
+  autotagger doctor                   what a deployment lacks
 
 Exit codes: 0 done; 1 something failed or could not be read; 2 unusable
 arguments.`,

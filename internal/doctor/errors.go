@@ -14,6 +14,11 @@ import (
 // page is where every finding is explained.
 const page = "docs/doctor.md"
 
+// restore brings back what was deleted by hand: an ordinary deployment compares
+// templates, and sees no change.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-change-sets.html
+const restore = "make deploy CDK_ARGS=--revert-drift"
+
 // unseen is the finding of a call that failed.
 func unseen(subject string, err error) Finding {
 	f := Finding{Status: Unknown, Subject: subject, Found: "can't be seen: " + reason(err)}

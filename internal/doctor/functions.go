@@ -29,7 +29,7 @@ func (j job) state() []Finding {
 	case j.err != nil:
 		return []Finding{unseen(j.name, j.err)}
 	case j.absent:
-		return []Finding{{"", Fail, j.name, "the function is gone", "make deploy; if CloudFormation sees no change: " + page}}
+		return []Finding{{"", Fail, j.name, "the function is gone", restore}}
 	case c.State == types.StateFailed || c.LastUpdateStatus == types.LastUpdateStatusFailed:
 		return []Finding{{"", Fail, j.name, fmt.Sprintf("state %s, last update %s: %s%s", c.State, c.LastUpdateStatus, aws.ToString(c.StateReason), aws.ToString(c.LastUpdateStatusReason)), "make deploy"}}
 	case c.State == types.StatePending || c.LastUpdateStatus == types.LastUpdateStatusInProgress:
@@ -48,7 +48,7 @@ func (v *visit) mapping(ctx context.Context, j job) Finding {
 	if err != nil {
 		return unseen(subject, err)
 	}
-	f := Finding{Status: Fail, Subject: subject, Found: "nothing polls the function's queue", Do: "make deploy; if CloudFormation sees no change: " + page}
+	f := Finding{Status: Fail, Subject: subject, Found: "nothing polls the function's queue", Do: restore}
 	for _, m := range out.EventSourceMappings {
 		switch state := aws.ToString(m.State); state {
 		case "Enabled":

@@ -103,7 +103,7 @@ func (v *visit) simulate(ctx context.Context, role string, actions []string) []F
 			if v.organization {
 				return []Finding{{"", Info, name, "isn't in this account: what is created here isn't tagged", "the management account needs the plain stack of the roles: docs/deploy.md"}}
 			}
-			return []Finding{{"", Fail, name, "the function's role is gone", "make deploy; if CloudFormation sees no change: " + page}}
+			return []Finding{{"", Fail, name, "the function's role is gone", restore}}
 		}
 		if a.err != nil {
 			return []Finding{unseen(name, a.err)}

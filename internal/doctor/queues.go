@@ -169,7 +169,7 @@ func (v *visit) queues(ctx context.Context) []Finding {
 		case q.err != nil:
 			f = unseen(f.Subject, q.err)
 		case q.absent:
-			f.Status, f.Found, f.Do = Fail, "the queue is gone", "make deploy brings it back only once it is out of the stack: "+page
+			f.Status, f.Found, f.Do = Fail, "the queue is gone", restore
 		case q.inside.total() == 0:
 			f.Found = "empty"
 		case q.kind() == "dead letters":

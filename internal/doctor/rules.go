@@ -57,7 +57,7 @@ func (v *visit) rules(ctx context.Context) []Finding {
 		}
 		if len(gone) > 0 {
 			findings = append(findings, Finding{"", Fail, v.region + " " + bus, "these rules of the stack are gone: " + some(gone),
-				"see what was changed by hand: aws cloudformation detect-stack-drift --stack-name " + deployment.Stack + "; removing the rules from the stack and deploying them again brings them back: docs/doctor.md"})
+				restore})
 		}
 		if len(gone)+len(off) == 0 {
 			findings = append(findings, Finding{"", OK, v.region + " " + bus, fmt.Sprintf("%d rules, all enabled", len(ours)), ""})

@@ -178,7 +178,7 @@ func (v *visit) stackSet(ctx context.Context, id string, org *orgtypes.Organizat
 	for pages.HasMorePages() {
 		out, err := pages.NextPage(ctx)
 		if _, gone := errors.AsType[*types.StackSetNotFoundException](err); gone {
-			return []Finding{{"", Fail, name, "the stack set is gone", "make deploy; if CloudFormation sees no change: " + page}}
+			return []Finding{{"", Fail, name, "the stack set is gone", restore}}
 		}
 		if err != nil {
 			return []Finding{unseen(name, err)}

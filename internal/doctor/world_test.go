@@ -29,11 +29,15 @@ import (
 
 	"autotagger/internal/doctor"
 	"autotagger/internal/emulator"
+	"autotagger/internal/iampolicy"
 )
 
 const (
-	home   = "eu-west-1"
-	bucket = "trails"
+	home = "eu-west-1"
+	// visitor is the access key under which the doctor looks at a world; what a test
+	// sets up has another.
+	visitor = "VISITOR"
+	bucket  = "trails"
 )
 
 // moto is the one emulator of this package's tests; each world is an account of
@@ -63,6 +67,7 @@ type world struct {
 	// organisation is the account that manages the one that the account is in.
 	organisation string
 	cfg          aws.Config
+	permitted    iampolicy.Document // the policy of docs/doctor.md
 
 	mu      sync.Mutex
 	answers map[string]http.HandlerFunc // by operation
@@ -75,7 +80,7 @@ func newWorld(t *testing.T) *world {
 	if shared.err != nil {
 		t.Fatal(shared.err)
 	}
-	w := &world{t: t, account: fmt.Sprintf("%012d", 111100000000+shared.accounts.Add(1)), answers: map[string]http.HandlerFunc{}}
+	w := &world{t: t, account: fmt.Sprintf("%012d", 111100000000+shared.accounts.Add(1)), answers: map[string]http.HandlerFunc{}, permitted: policyOfDocs(t)}
 	target, err := url.Parse(shared.srv.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -87,6 +92,9 @@ func newWorld(t *testing.T) *world {
 			return
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
+		if strings.Contains(r.Header.Get("Authorization"), "Credential="+visitor+"/") {
+			w.permit(service(r), operation(r, body))
+		}
 		w.mu.Lock()
 		answer := w.answers[operation(r, body)]
 		w.mu.Unlock()
@@ -141,6 +149,50 @@ func operation(r *http.Request, body []byte) string {
 		return "GetObject"
 	}
 	return ""
+}
+
+// service is the name that a request is signed for.
+func service(r *http.Request) string {
+	_, scope, _ := strings.Cut(r.Header.Get("Authorization"), "Credential=")
+	if parts := strings.Split(scope, "/"); len(parts) > 3 {
+		return parts[3]
+	}
+	return ""
+}
+
+// permit fails the test for a call that the policy of docs/doctor.md doesn't allow.
+func (w *world) permit(service, operation string) {
+	switch {
+	case service == "sts": // everyone may ask who they are
+		return
+	case service == "monitoring":
+		service = "cloudwatch"
+	case operation == "GET versioning":
+		operation = "GetBucketVersioning"
+	}
+	action := service + ":" + operation
+	if r := iampolicy.Evaluate(iampolicy.Request{Action: action, Resource: "*"}, w.permitted); r.Decision != iampolicy.Allowed {
+		w.t.Errorf("the policy in docs/doctor.md doesn't allow %s", action)
+	}
+}
+
+// policyOfDocs is the policy that the documentation offers, for any resource.
+func policyOfDocs(t *testing.T) iampolicy.Document {
+	t.Helper()
+	page, err := os.ReadFile("../../docs/doctor.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(page), "```json\n")
+	text, _, _ = strings.Cut(text, "```")
+	doc, err := iampolicy.Parse([]byte(text))
+	if err != nil {
+		t.Fatalf("the policy in docs/doctor.md: %v", err)
+	}
+	for i := range doc.Statements {
+		doc.Statements[i].Resources = nil
+	}
+	return doc
 }
 
 func (w *world) answer(op string, h http.HandlerFunc) {
@@ -323,7 +375,11 @@ func (w *world) examine(o doctor.Options) []doctor.Finding {
 	if o.File == "" {
 		o.File = "../../autotagger.yaml"
 	}
-	return doctor.Examine(w.t.Context(), w.cfg, o)
+	cfg := w.cfg.Copy()
+	cfg.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{AccessKeyID: visitor, SecretAccessKey: "testing"}, nil
+	})
+	return doctor.Examine(w.t.Context(), cfg, o)
 }
 
 // want is a finding that must be there: Found and Do hold what the texts contain.
