@@ -3,9 +3,10 @@ package function
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
-	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -91,16 +92,20 @@ func (q *queues) Keep(ctx context.Context, all []Letter) []error {
 	return q.batches(ctx, "SendMessageBatch", q.deadLetters, entries)
 }
 
+// errUnsent is what a message starts with: only AWS's own word makes it sent.
+var errUnsent = errors.New("SQS said nothing of it")
+
 // batches sends entries, each with its index as Id, and returns an error for each.
 func (q *queues) batches(ctx context.Context, op, url string, entries []any) []error {
 	errs := make([]error, len(entries))
+	for i := range errs {
+		errs[i] = errUnsent
+	}
 	var wg sync.WaitGroup
-	for from := 0; from < len(entries); {
-		to := q.fit(entries, from)
-		wg.Go(func() {
-			q.batch(ctx, op, url, entries[from:to], errs, from)
-		})
-		from = to
+	for start, end := 0, 0; start < len(entries); start = end {
+		from, to := start, q.fit(entries, start)
+		wg.Go(func() { q.batch(ctx, op, url, entries[from:to], errs, from) })
+		end = to
 	}
 	wg.Wait()
 	return errs
@@ -133,19 +138,20 @@ func (q *queues) batch(ctx context.Context, op, url string, entries []any, errs 
 	if err == nil {
 		err = json.Unmarshal(body, &answer)
 	}
-	for i := range entries {
-		id := fmt.Sprint(first + i)
-		done := slices.ContainsFunc(answer.Successful, func(s struct{ ID string }) bool { return s.ID == id })
-		switch {
-		case err != nil:
+	if err != nil {
+		for i := range entries {
 			errs[first+i] = err
-		case !done:
-			errs[first+i] = fmt.Errorf("%s of message %s: refused", op, id)
-			for _, f := range answer.Failed {
-				if f.ID == id {
-					errs[first+i] = fmt.Errorf("%s of message %s: %s: %s", op, id, f.Code, f.Message)
-				}
-			}
+		}
+		return
+	}
+	for _, sent := range answer.Successful {
+		if i, err := strconv.Atoi(sent.ID); err == nil && i >= first && i < first+len(entries) {
+			errs[i] = nil
+		}
+	}
+	for _, f := range answer.Failed {
+		if i, err := strconv.Atoi(f.ID); err == nil && i >= first && i < first+len(entries) {
+			errs[i] = fmt.Errorf("%s: %s: %s", op, f.Code, f.Message)
 		}
 	}
 }
