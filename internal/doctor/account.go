@@ -55,6 +55,7 @@ func (v *visit) identify(ctx context.Context) ([]Finding, bool) {
 type stack struct {
 	cfntypes.Stack
 	resources []cfntypes.StackResourceSummary
+	unread    bool // its resources can't be seen
 }
 
 func (s *stack) output(name string) string {
@@ -125,7 +126,8 @@ func (v *visit) findHub(ctx context.Context) []Finding {
 	for pages.HasMorePages() {
 		out, err := pages.NextPage(ctx)
 		if err != nil {
-			return []Finding{unseen(deployment.Stack, err)}
+			s.unread = true
+			return []Finding{judge(s), unseen(deployment.Stack+" resources", err)}
 		}
 		s.resources = append(s.resources, out.StackResourceSummaries...)
 	}

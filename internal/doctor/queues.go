@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -119,7 +118,7 @@ func (v *visit) spokeQueues(ctx context.Context, region string) ([]queue, error)
 			for _, url := range out.QueueUrls {
 				if !ours[region+last(url)] {
 					// What a spoke has is a dead-letter queue, whatever its name.
-					all = append(all, queue{name: "undelivered " + last(url), region: region, url: url})
+					all = append(all, queue{name: "spoke's Undelivered", region: region, url: url})
 				}
 			}
 		}
@@ -217,7 +216,7 @@ func (v *visit) drained(ctx context.Context, file string) []Finding {
 	return append(findings, v.runAll(ctx, []check{{name, func(v *visit, ctx context.Context) []Finding {
 		all, findings := v.everyQueue(ctx)
 		for _, q := range all {
-			f := Finding{Status: OK, Subject: cmp.Or(q.name, q.url), Found: "empty"}
+			f := Finding{Status: OK, Subject: q.name, Found: "empty"}
 			if q.region != v.region {
 				f.Subject += " in " + q.region
 			}

@@ -18,7 +18,7 @@ import (
 // rules holds the hub's rules, on the default bus and on its own, against those
 // that its stack made.
 func (v *visit) rules(ctx context.Context) []Finding {
-	if v.hub == nil {
+	if v.hub == nil || v.hub.unread {
 		return nil
 	}
 	made := map[string][]string{} // by bus
