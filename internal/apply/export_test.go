@@ -5,9 +5,6 @@ import (
 	"slices"
 )
 
-// Fate lets the black-box tests at what has no other door.
-func Fate(err error) (Outcome, string) { return fate(err) }
-
 // Irregular are the keys of the irregular services' rows, and the fault of their
 // texts.
 func Irregular() ([]string, error) {

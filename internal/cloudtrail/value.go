@@ -142,3 +142,22 @@ func (v Value) Text() string {
 func (v Value) True() bool {
 	return v.r.Type == gjson.True || v.r.Type == gjson.String && strings.EqualFold(v.r.Str, "true")
 }
+
+// Has reports whether a text stands anywhere in the value: whole, or as the last part
+// of a path or an ARN.
+func (v Value) Has(text string) bool { return has(v.r, text) }
+
+func has(r gjson.Result, text string) bool {
+	if r.Type == gjson.String {
+		before, found := strings.CutSuffix(r.Str, text)
+		return found && (before == "" || strings.HasSuffix(before, "/") || strings.HasSuffix(before, ":"))
+	}
+	found := false
+	if r.IsObject() || r.IsArray() {
+		r.ForEach(func(_, member gjson.Result) bool {
+			found = has(member, text)
+			return !found
+		})
+	}
+	return found
+}

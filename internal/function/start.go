@@ -59,11 +59,13 @@ func New(ctx context.Context, j Job, env func(string) string) (*Handler, error) 
 	h.Line = func(p *policy.Policy) *pipeline.Pipeline {
 		o := o
 		o.Replace, o.OptOut = p.Existing == policy.Replace, p.OptOut
+		applier := apply.New(cfg, o)
 		return &pipeline.Pipeline{
 			Planner: &plan.Planner{Catalogue: catalogue.Default(), Policy: p},
-			Applier: apply.New(cfg, o),
+			Applier: applier,
 			Tag:     j.Tag, CORS: j.CORS,
 			Guard: guard,
+			Late:  &pipeline.Late{Historian: applier, Now: time.Now},
 		}
 	}
 	if work, deadLetters := env(deployment.EnvQueue), env(deployment.EnvDeadLetters); work != "" && deadLetters != "" {

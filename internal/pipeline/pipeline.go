@@ -36,6 +36,9 @@ type Pipeline struct {
 	CORS    bool
 	// Guard, where there is one, keeps events from acting in other accounts.
 	Guard *Guard
+	// Late, where there is one, keeps old events from speaking for resources that
+	// were made anew.
+	Late *Late
 }
 
 // Result is what became of one record.
@@ -117,6 +120,7 @@ func (p *Pipeline) Apply(ctx context.Context, results []Result, todo func(*Resou
 		tagsOf  []*ResourceResult
 		corsFor []*ResourceResult
 	)
+	verdicts := p.judge(ctx, p.suspects(results, todo))
 	for i := range results {
 		r := &results[i]
 		for j, res := range r.Plan.Resources {
@@ -132,11 +136,20 @@ func (p *Pipeline) Apply(ctx context.Context, results []Result, todo func(*Resou
 				p.would(res, out)
 				continue
 			}
-			if p.Tag {
+			known := verdicts[out]
+			switch {
+			case !p.Tag:
+			case known.tag != nil:
+				out.Tag = known.tag
+			default:
 				tags = append(tags, request(r.Plan, res))
 				tagsOf = append(tagsOf, out)
 			}
-			if p.CORS && len(res.CORS) > 0 {
+			switch {
+			case !p.CORS || len(res.CORS) == 0:
+			case known.cors != nil:
+				out.CORS = known.cors
+			default:
 				cors = append(cors, corsRequest(res))
 				corsFor = append(corsFor, out)
 			}
