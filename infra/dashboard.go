@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+
+	"autotagger/internal/deployment"
 )
 
 const dashboardName = "autotagger"
@@ -28,7 +30,7 @@ func (h *hub) queries() []query {
 	}
 	all := []query{
 		{id: "Event", name: "event", lines: []string{
-			`fields @timestamp, outcome, detail, source, name, account, region, creator, settled, @message`,
+			`fields @timestamp, outcome, detail, source, name, account, region, creator, end, after, reason, @message`,
 			`filter eventId = "THE EVENT'S ID"`,
 			`sort @timestamp asc`,
 		}},
@@ -71,7 +73,7 @@ func (h *hub) dashboard() map[string]any {
 	var depth, age, dead, health, durations, throttles []any
 	var logs []string
 	own := func(job, name string, more ...any) []any {
-		return append([]any{namespace, name, "Function", job}, more...)
+		return append([]any{deployment.Metrics, name, "Function", job}, more...)
 	}
 	label := func(text, stat string) map[string]any { return map[string]any{"label": text, "stat": stat} }
 	for _, j := range h.jobs {
@@ -110,9 +112,9 @@ func (h *hub) dashboard() map[string]any {
 	graph("From event to tag, seconds", []any{own("tagger", "TagLatency", label("p50", "p50")), own("tagger", "TagLatency", label("p99", "p99"))})
 	graph("Oldest message in the queues, seconds", age)
 	graph("Dead letters and undelivered events", dead)
-	search("Events by decision", fmt.Sprintf("SELECT SUM(Events) FROM SCHEMA(%s, Decision, Function, Service) WHERE Function = 'tagger' GROUP BY Decision", namespace), true)
-	search("Resources by outcome", fmt.Sprintf("SELECT SUM(Resources) FROM SCHEMA(%s, Function, Outcome) GROUP BY Outcome", namespace), true)
-	search("Busiest services, events", fmt.Sprintf("SELECT SUM(Events) FROM SCHEMA(%s, Decision, Function, Service) WHERE Function = 'tagger' GROUP BY Service ORDER BY SUM() DESC LIMIT 10", namespace), true)
+	search("Events by decision", fmt.Sprintf("SELECT SUM(Events) FROM SCHEMA(%s, Decision, Function, Service) WHERE Function = 'tagger' GROUP BY Decision", deployment.Metrics), true)
+	search("Resources by outcome", fmt.Sprintf("SELECT SUM(Resources) FROM SCHEMA(%s, Function, Outcome) GROUP BY Outcome", deployment.Metrics), true)
+	search("Busiest services, events", fmt.Sprintf("SELECT SUM(Events) FROM SCHEMA(%s, Decision, Function, Service) WHERE Function = 'tagger' GROUP BY Service ORDER BY SUM() DESC LIMIT 10", deployment.Metrics), true)
 	graph("Messages in the queues", depth)
 	graph("Functions: errors and throttles", health)
 	graph("Functions: duration, milliseconds", durations)

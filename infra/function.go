@@ -15,6 +15,7 @@ import (
 
 	"autotagger/internal/catalogue"
 	"autotagger/internal/deployment"
+	"autotagger/internal/schedule"
 )
 
 const (
@@ -23,12 +24,9 @@ const (
 	// visibility is how long a message that is being handled stays hidden.
 	// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 	visibility = 6 * timeout
-	// attempts is how often a message is tried before it is a dead letter. One
-	// that failed comes back after the visibility timeout: ten are an hour, for
-	// resources that can't be tagged until they are ready.
-	attempts = 10
-	// queueDays and deadDays are how long messages are kept. A message takes
-	// its age along into the dead-letter queue, so that this one keeps longer.
+	// queueDays and deadDays are how long messages are kept. One that the queue gives
+	// up on takes its age along into the dead-letter queue, so that this one keeps
+	// longer.
 	// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
 	queueDays = 4
 	deadDays  = 14
@@ -82,6 +80,7 @@ func (h *hub) addJob(j *job, stage string) error {
 		return err
 	}
 	h.allowConfiguration(role)
+	h.allowLetters(role, j.dead)
 	h.addFunction(scope, j, role, code)
 	// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 	j.function.AddEventSource(awslambdaeventsources.NewSqsEventSource(j.queue, &awslambdaeventsources.SqsEventSourceProps{
@@ -128,8 +127,10 @@ func (h *hub) addFunction(scope constructs.Construct, j *job, role awsiam.Role, 
 		architecture = awslambda.Architecture_X86_64()
 	}
 	env := map[string]*string{
-		deployment.EnvConfig:     jsii.String(configFile),
-		deployment.EnvParameters: jsii.String("on"),
+		deployment.EnvConfig:      jsii.String(configFile),
+		deployment.EnvParameters:  jsii.String("on"),
+		deployment.EnvQueue:       j.queue.QueueUrl(),
+		deployment.EnvDeadLetters: j.dead.QueueUrl(),
 	}
 	if h.settings.Organization == "" {
 		env[deployment.EnvAccount] = h.stack.Account()
@@ -188,7 +189,7 @@ func newQueue(scope constructs.Construct, id string, days float64, dead awssqs.Q
 	}
 	if dead != nil {
 		props.VisibilityTimeout = awscdk.Duration_Seconds(jsii.Number(visibility))
-		props.DeadLetterQueue = &awssqs.DeadLetterQueue{Queue: dead, MaxReceiveCount: jsii.Number(attempts)}
+		props.DeadLetterQueue = &awssqs.DeadLetterQueue{Queue: dead, MaxReceiveCount: jsii.Number(float64(schedule.Receives()))}
 	}
 	return awssqs.NewQueue(scope, jsii.String(id), props)
 }

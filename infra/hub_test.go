@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/jsii-runtime-go"
+
+	"autotagger/internal/schedule"
 )
 
 type queue struct {
@@ -48,8 +50,8 @@ func TestQueues(t *testing.T) {
 		if !ok || dead.RedrivePolicy != nil || dead.MessageRetentionPeriod <= q.MessageRetentionPeriod {
 			t.Errorf("%s: dead letters go to %+v", id, q.RedrivePolicy.DeadLetterTargetArn)
 		}
-		if n := q.RedrivePolicy.MaxReceiveCount; n != 10 {
-			t.Errorf("%s gives up after %d attempts", id, n)
+		if n := q.RedrivePolicy.MaxReceiveCount; n != schedule.Receives() {
+			t.Errorf("%s gives up after %d attempts, the schedule takes up to %d", id, n, schedule.Receives())
 		}
 	}
 	if working != 2 {
@@ -65,12 +67,34 @@ type function struct {
 	Timeout       int
 	MemorySize    int
 	Role          ref
-	Environment   struct{ Variables map[string]string }
+	Environment   struct{ Variables map[string]any }
 	LoggingConfig struct {
 		LogFormat string
 		LogGroup  ref
 	}
 	Layers, VpcConfig, TracingConfig any
+}
+
+// variables are what every function's environment has, its own queues' URLs among
+// them, and more.
+func (f function) variables(t *testing.T, tpl template, more map[string]any) map[string]any {
+	t.Helper()
+	all := map[string]any{"AUTOTAGGER_CONFIG": "autotagger.yaml", "AUTOTAGGER_PARAMETERS": "on"}
+	job := "Tagger"
+	if f.FunctionName == "autotagger-cors" {
+		job = "Cors"
+	}
+	for id, r := range tpl.Resources {
+		switch {
+		case r.Type != "AWS::SQS::Queue":
+		case strings.HasPrefix(id, job+"Queue"):
+			all["AUTOTAGGER_QUEUE_URL"] = map[string]any{"Ref": id}
+		case strings.HasPrefix(id, job+"DeadLetters"):
+			all["AUTOTAGGER_DEAD_LETTERS_URL"] = map[string]any{"Ref": id}
+		}
+	}
+	maps.Copy(all, more)
+	return all
 }
 
 type mapping struct {
@@ -97,9 +121,7 @@ func TestFunctions(t *testing.T) {
 			FunctionName: f.FunctionName, Architectures: []string{"arm64"}, Runtime: "provided.al2023", Handler: "bootstrap",
 			Timeout: 60, MemorySize: 256, Role: f.Role, LoggingConfig: f.LoggingConfig,
 		}
-		want.Environment.Variables = map[string]string{
-			"AUTOTAGGER_CONFIG": "autotagger.yaml", "AUTOTAGGER_PARAMETERS": "on", "AUTOTAGGER_ACCOUNT": testAccount,
-		}
+		want.Environment.Variables = f.variables(t, tpl, map[string]any{"AUTOTAGGER_ACCOUNT": testAccount})
 		if !reflect.DeepEqual(f, want) {
 			t.Errorf("%s is\n%+v, want\n%+v", id, f, want)
 		}

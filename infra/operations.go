@@ -16,9 +16,6 @@ import (
 	"autotagger/internal/deployment"
 )
 
-// namespace is where the functions' own metrics are.
-const namespace = "Autotagger"
-
 // addTopic makes the topic that alarms go to, or takes the one that there is.
 // Without either they are seen on the dashboard only.
 //
@@ -131,7 +128,7 @@ type alarm struct {
 const minute = 60.0
 
 // metric is one metric of an alarm.
-func metric(id, namespace, name, stat string, period float64, dimensions map[string]*string) awscloudwatch.CfnAlarm_MetricDataQueryProperty {
+func metric(id, space, name, stat string, period float64, dimensions map[string]*string) awscloudwatch.CfnAlarm_MetricDataQueryProperty {
 	var all []any
 	for _, key := range []string{"Function", "FunctionName", "Kind", "QueueName"} {
 		if value, ok := dimensions[key]; ok {
@@ -142,7 +139,7 @@ func metric(id, namespace, name, stat string, period float64, dimensions map[str
 		Id: jsii.String(id), ReturnData: true,
 		MetricStat: awscloudwatch.CfnAlarm_MetricStatProperty{
 			Metric: awscloudwatch.CfnAlarm_MetricProperty{
-				Namespace: jsii.String(namespace), MetricName: jsii.String(name), Dimensions: all,
+				Namespace: jsii.String(space), MetricName: jsii.String(name), Dimensions: all,
 			},
 			Stat: jsii.String(stat), Period: jsii.Number(period),
 		},
@@ -170,7 +167,7 @@ func (h *hub) alarms() []alarm {
 		{
 			name: "no-events", anchor: "no-events", below: true, threshold: 1, periods: 1,
 			means:   "No event arrived for a day: the trail or the rules may be off.",
-			metrics: one(metric("events", namespace, "Events", "Sum", 24*60*minute, map[string]*string{"Function": jsii.String("tagger")})),
+			metrics: one(metric("events", deployment.Metrics, "Events", "Sum", 24*60*minute, map[string]*string{"Function": jsii.String("tagger")})),
 		},
 	}
 	for _, j := range h.jobs {
@@ -179,7 +176,7 @@ func (h *hub) alarms() []alarm {
 			if len(dimensions) == 1 {
 				d["Kind"] = jsii.String(dimensions[0])
 			}
-			return one(metric("own", namespace, name, stat, 5*minute, d))
+			return one(metric("own", deployment.Metrics, name, stat, 5*minute, d))
 		}
 		lambda := func(id, name string) awscloudwatch.CfnAlarm_MetricDataQueryProperty {
 			return metric(id, "AWS/Lambda", name, "Sum", 5*minute, map[string]*string{"FunctionName": j.function.FunctionName()})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/jsii-runtime-go"
 
 	"autotagger/internal/deployment"
@@ -294,4 +295,18 @@ func (h *hub) allowConfiguration(role awsiam.Role) {
 		Actions:   jsii.Strings("s3:ListBucketVersions"),
 		Resources: &[]*string{bucketArn(h.stack, bucket)},
 	}))
+}
+
+// allowLetters lets a function's role send dead letters with their reason, which the
+// queue itself can't give.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html#send-to-encrypted-queue
+func (h *hub) allowLetters(role awsiam.Role, dead awssqs.Queue) {
+	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid: jsii.String("DeadLetters"), Actions: jsii.Strings("sqs:SendMessage"), Resources: &[]*string{dead.QueueArn()},
+	}))
+	if h.key != nil {
+		role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Sid: jsii.String("Key"), Actions: jsii.Strings("kms:GenerateDataKey", "kms:Decrypt"), Resources: &[]*string{h.key.KeyArn()},
+		}))
+	}
 }

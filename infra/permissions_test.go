@@ -102,6 +102,7 @@ func ofRole(t *testing.T, job string) []statement {
 // What a function needs for itself: its log group and its queue.
 var (
 	ownLogs       = []string{"logs:CreateLogStream", "logs:PutLogEvents"}
+	ownLetters    = []string{"sqs:SendMessage"}
 	ownParameters = []string{"ssm:GetParameters"}
 	ownQueue      = []string{"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ReceiveMessage"}
 )
@@ -133,14 +134,15 @@ func divide(t *testing.T, job string) []statement {
 			}
 			own++
 		case slices.Equal(actions, ownLogs) && strings.HasPrefix(r.id(), job+"Logs"),
-			slices.Equal(actions, ownQueue) && strings.HasPrefix(r.id(), job+"Queue"):
+			slices.Equal(actions, ownQueue) && strings.HasPrefix(r.id(), job+"Queue"),
+			slices.Equal(actions, ownLetters) && strings.HasPrefix(r.id(), job+"DeadLetters"):
 			own++
 		default:
 			rest = append(rest, s)
 		}
 	}
-	if own != 3 {
-		t.Errorf("%s: %d statements for its own logs, parameters and queue, want 3", job, own)
+	if own != 4 {
+		t.Errorf("%s: %d statements for its own logs, parameters and queues, want 4", job, own)
 	}
 	return rest
 }
