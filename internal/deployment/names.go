@@ -44,6 +44,26 @@ const (
 	Deployed = "deployed"
 )
 
+// The functions' names.
+const (
+	Tagger = "tagger"
+	CORS   = "cors"
+)
+
+// Forward names a spoke's rules, as a function's name does its own.
+const Forward = "forward"
+
+// OutputUndelivered is the output of [Stack] with the URL of the queue for what
+// EventBridge could not deliver.
+const OutputUndelivered = "UndeliveredQueueUrl"
+
+// OutputQueue and OutputDeadLetters are the outputs of [Stack] with the URLs of a
+// function's queues.
+func OutputQueue(function string) string       { return title(function) + "QueueUrl" }
+func OutputDeadLetters(function string) string { return title(function) + "DeadLetterQueueUrl" }
+
+func title(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
 // The functions' environment.
 const (
 	// EnvConfig names the configuration file, beside the binary.
@@ -62,8 +82,12 @@ const (
 	EnvDeadLetters = "AUTOTAGGER_DEAD_LETTERS_URL"
 )
 
-// FunctionName is the name of a function: tagger or cors.
+// FunctionName is the name that Lambda has for a function.
 func FunctionName(function string) string { return Prefix + function }
+
+// RulePrefix begins the names of the rules that send to a function, or that
+// [Forward].
+func RulePrefix(kind string) string { return Prefix + kind + "-" }
 
 // FunctionRole is the name of the role that a function runs under. IAM is global,
 // so that the region keeps two deployments apart.
