@@ -10,9 +10,8 @@ import (
 func TestDeployed(t *testing.T) {
 	t.Parallel()
 	findings := deployed(t).examine(doctor.Options{})
-	t.Log("\n" + text(findings))
 	if !doctor.Healthy(findings) {
-		t.Error("something is wrong")
+		t.Error("something is wrong:\n" + text(findings))
 	}
 	for _, check := range []string{"configuration", "credentials", "stack", "trail", "bootstrap", "rules", "regions", "events", "queues", "functions", "writing", "permissions", "scp", "cost-tags"} {
 		some := of(findings, check)
@@ -25,6 +24,8 @@ func TestDeployed(t *testing.T) {
 			}
 		}
 	}
+	want(t, findings, "rules", doctor.OK, "eu-west-1 default", "2 rules", "")
+	want(t, findings, "rules", doctor.OK, "eu-west-1 autotagger", "1 rules", "")
 	want(t, findings, "terraform", doctor.Info, "", "", `ignore_tags { keys = ["cost-center", "creator"] }`)
 	want(t, findings, "regions", doctor.Info, "", "no rules in eu-north-1", "regions=eu-west-1,eu-north-1")
 }

@@ -212,7 +212,7 @@ func TestFaults(t *testing.T) {
 				w.must(err)
 				_, err = rules(home).DeleteRule(ctx, &eventbridge.DeleteRuleInput{Name: aws.String("autotagger-cors-s3")})
 				w.must(err)
-			}, check: "rules", status: doctor.Fail, subject: "eu-west-1 default", found: "are gone: autotagger-cors-s3", do: "--revert-drift"},
+			}, check: "rules", status: doctor.Fail, subject: "eu-west-1", found: "are gone: autotagger-cors-s3", do: "--revert-drift"},
 		},
 	} {
 		for _, c := range round {
@@ -461,4 +461,21 @@ func TestCredentials(t *testing.T) {
 	want(t, w.examine(doctor.Options{}), "credentials", doctor.Unknown, "eu-west-1", "refused", "AWS_ENDPOINT_URL")
 	w.cfg.Region = ""
 	want(t, w.examine(doctor.Options{}), "credentials", doctor.Fail, "region", "none is set", "AWS_REGION")
+}
+
+// TestPartition: in GovCloud global services arrive in another region, and costs are
+// seen elsewhere.
+func TestPartition(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.cfg.Region = "us-gov-east-1"
+	findings := w.examine(doctor.Options{})
+	want(t, findings, "credentials", doctor.OK, w.account, "partition aws-us-gov", "")
+	want(t, findings, "trail", doctor.Fail, "us-gov-west-1", "there is no trail", "create-trail")
+	want(t, findings, "cost-tags", doctor.Info, "creator", "isn't in this partition", "partition aws")
+	for _, f := range of(findings, "trail") {
+		if !strings.HasPrefix(f.Subject, "us-gov-") {
+			t.Errorf("a region of another partition was looked at: %+v", f)
+		}
+	}
 }

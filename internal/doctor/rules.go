@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -21,47 +22,39 @@ func (v *visit) rules(ctx context.Context) []Finding {
 	if v.hub == nil || v.hub.unread {
 		return nil
 	}
-	made := map[string][]string{} // by bus
+	made := map[string]bool{} // whether it is there
 	for _, id := range v.hub.of("AWS::Events::Rule") {
 		// The rule of a bus that isn't the default is BUS|NAME to CloudFormation.
 		// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-events-rule.html
-		bus, name, ok := strings.Cut(id, "|")
-		if !ok {
-			bus, name = defaultBus, id
-		}
-		made[bus] = append(made[bus], name)
+		made[id[strings.LastIndexByte(id, '|')+1:]] = false
 	}
 	if len(made) == 0 {
 		return []Finding{{"", Fail, deployment.Stack, "the stack has no rules: no event reaches the queues", "make deploy"}}
 	}
 	var findings []Finding
+	blind := false
 	for _, bus := range []string{defaultBus, deployment.Bus} {
-		if len(made[bus]) == 0 {
-			continue
-		}
 		there, err := v.listRules(ctx, v.region, bus, "")
 		if err != nil {
-			findings = append(findings, unseen(v.region+" "+bus, err))
+			findings, blind = append(findings, unseen(v.region+" "+bus, err)), true
 			continue
 		}
-		var gone []string
-		ours := slices.DeleteFunc(there, func(r types.Rule) bool { return !slices.Contains(made[bus], aws.ToString(r.Name)) })
-		for _, name := range made[bus] {
-			if !slices.ContainsFunc(ours, func(r types.Rule) bool { return aws.ToString(r.Name) == name }) {
-				gone = append(gone, name)
-			}
+		ours := slices.DeleteFunc(there, func(r types.Rule) bool { _, ok := made[aws.ToString(r.Name)]; return !ok })
+		for _, r := range ours {
+			made[aws.ToString(r.Name)] = true
 		}
 		off := disabled(ours)
 		for _, name := range off {
 			findings = append(findings, switchedOff(v.region, bus, name))
 		}
-		if len(gone) > 0 {
-			findings = append(findings, Finding{"", Fail, v.region + " " + bus, "these rules of the stack are gone: " + some(gone),
-				restore})
-		}
-		if len(gone)+len(off) == 0 {
+		if len(ours) > 0 && len(off) == 0 {
 			findings = append(findings, Finding{"", OK, v.region + " " + bus, fmt.Sprintf("%d rules, all enabled", len(ours)), ""})
 		}
+	}
+	gone := slices.Sorted(maps.Keys(made))
+	gone = slices.DeleteFunc(gone, func(name string) bool { return made[name] })
+	if len(gone) > 0 && !blind {
+		findings = append(findings, Finding{"", Fail, v.region, "these rules of the stack are gone: " + some(gone), restore})
 	}
 	return findings
 }
