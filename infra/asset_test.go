@@ -1,11 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"debug/elf"
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestMakeAsset(t *testing.T) {
@@ -62,4 +66,64 @@ func TestBootstrapRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The same sources make the same bytes, whatever folder they are in and however
+// old: a deployment after a rebuild changes nothing.
+func TestFunctionsBuiltAlike(t *testing.T) {
+	t.Parallel()
+	first, second := t.TempDir(), filepath.Join(t.TempDir(), "elsewhere")
+	for _, name := range []string{"Makefile", "go.mod", "go.sum", "functions", "internal"} {
+		if err := copyTree(filepath.Join("..", name), filepath.Join(first, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := copyTree(first, second); err != nil {
+		t.Fatal(err)
+	}
+	old := time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC)
+	if err := filepath.WalkDir(second, func(path string, _ os.DirEntry, err error) error {
+		return errors.Join(err, os.Chtimes(path, old, old))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"arm64/tagger/bootstrap", "amd64/cors/bootstrap"} {
+		var built [][]byte
+		for _, dir := range []string{first, second} {
+			cmd := exec.Command("make", "--silent", "build/"+name)
+			cmd.Dir = dir
+			if text, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("building %s: %v\n%s", name, err, text)
+			}
+			code, err := os.ReadFile(filepath.Join(dir, "build", name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			built = append(built, code)
+		}
+		if !bytes.Equal(built[0], built[1]) {
+			t.Errorf("%s has %d bytes and %d, which differ", name, len(built[0]), len(built[1]))
+		}
+	}
+}
+
+// copyTree copies a file or folder.
+func copyTree(from, to string) error {
+	return filepath.WalkDir(from, func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rest, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			return os.MkdirAll(filepath.Join(to, rest), 0o755)
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(to, rest), data, 0o644)
+	})
 }
