@@ -3,11 +3,14 @@ package function
 import (
 	"context"
 	"fmt"
+	"io"
+	"log/slog"
 	"os"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 
 	"autotagger/internal/apply"
@@ -50,7 +53,13 @@ func New(ctx context.Context, j Job, env func(string) string) (*Handler, error) 
 	if err != nil {
 		return nil, fmt.Errorf("loading the AWS configuration: %w", err)
 	}
-	h := &Handler{Log: lambdacontext.NewLogger(), Metrics: NewMetrics(os.Stdout, j.Name, time.Now), Now: time.Now}
+	return Assemble(cfg, p, j, env, lambdacontext.NewLogger(), os.Stdout), nil
+}
+
+// Assemble is New where the policy, the way to AWS and the outputs are given. Metrics
+// go to out.
+func Assemble(cfg aws.Config, p *policy.Policy, j Job, env func(string) string, log *slog.Logger, out io.Writer) *Handler {
+	h := &Handler{Log: log, Metrics: NewMetrics(out, j.Name, time.Now), Now: time.Now}
 	o := apply.Options{Now: time.Now, OnCall: h.Metrics.Call}
 	if role := env(deployment.EnvSpokeRole); role != "" {
 		o.Credentials = newSpokes(cfg, role).credentials
@@ -78,7 +87,7 @@ func New(ctx context.Context, j Job, env func(string) string) (*Handler, error) 
 			OnRefused: func() { h.Metrics.Count("ConfigurationRefused", 1) },
 		})
 	}
-	return h, nil
+	return h
 }
 
 // fixed is a configuration that doesn't change.
