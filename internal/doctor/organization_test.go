@@ -77,6 +77,7 @@ func TestControlPolicies(t *testing.T) {
 		{"not our keys", `{"Effect":"Deny","Action":"ec2:CreateTags","Resource":"*","Condition":{"ForAnyValue:StringEquals":{"aws:TagKeys":["owner"]}}}`, doctor.OK, ""},
 		{"our keys", `{"Effect":"Deny","Action":"ec2:CreateTags","Resource":"*","Condition":{"ForAnyValue:StringEquals":{"aws:TagKeys":["cost-center"]}}}`, doctor.Fail, "denies ec2:CreateTags"},
 		{"who knows", `{"Effect":"Deny","Action":"ec2:CreateTags","Resource":"*","Condition":{"StringNotEquals":{"aws:PrincipalTag/team":"platform"}}}`, doctor.Warn, "may deny ec2:CreateTags, by the condition StringNotEquals on aws:PrincipalTag/team"},
+		{"who knows, of what", `{"Effect":"Deny","Action":"ec2:CreateTags","Resource":"*","Condition":{"StringEquals":{"aws:ResourceTag/locked":"yes"},"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/autotagger-*"}}}`, doctor.Warn, "by the condition StringEquals on aws:ResourceTag/locked"},
 		{"some resources", `{"Effect":"Deny","Action":"s3:*","Resource":"arn:aws:s3:::audit-*"}`, doctor.Warn, "for arn:aws:s3:::audit-*"},
 		{"what isn't ours", `{"Effect":"Deny","Action":["ec2:RunInstances","organizations:LeaveOrganization"],"Resource":"*"}`, doctor.OK, ""},
 		{"can't be read", `{"Effect":"Deny","Action":"ec2:CreateTags","Ressource":"*"}`, doctor.Unknown, "Ressource"},

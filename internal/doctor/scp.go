@@ -54,10 +54,11 @@ func (v *visit) controlPolicies(ctx context.Context) []Finding {
 	case aws.ToString(org.MasterAccountId) == v.account && !v.organization:
 		return []Finding{{"", OK, v.account, "is the management account, which they don't bind", ""}}
 	}
-	levels, err := v.levels(ctx)
-	if v.organization && err == nil {
-		levels, err = v.attached(ctx)
+	find := v.levels
+	if v.organization {
+		find = v.attached
 	}
+	levels, err := find(ctx)
 	if denied(err) && aws.ToString(org.MasterAccountId) != v.account {
 		return []Finding{elsewhere("service control policies", org)}
 	}
@@ -184,18 +185,20 @@ func (v *visit) denials(p controlPolicy, subject string, org *types.Organization
 		for _, kind := range []string{"tagger", "cors"} {
 			for _, a := range v.actions(kind) {
 				r := v.request(kind, a, org)
-				switch iampolicy.Evaluate(r, iampolicy.Document{Version: p.doc.Version, Statements: []iampolicy.Statement{s}}).Decision {
-				case iampolicy.Denied:
-					certain = append(certain, a)
-				case iampolicy.Unknown:
-					perhaps = append(perhaps, a)
-				default:
-					continue
-				}
+				decidable, open := s, []string(nil)
+				decidable.Conditions = nil
 				for _, c := range s.Conditions {
-					if !known(r.Context, c.Key) {
-						when = append(when, "by the condition "+c.Operator+" on "+c.Key)
+					if known(r.Context, c.Key) {
+						decidable.Conditions = append(decidable.Conditions, c)
+					} else {
+						open = append(open, "by the condition "+c.Operator+" on "+c.Key)
 					}
+				}
+				switch iampolicy.Evaluate(r, iampolicy.Document{Version: p.doc.Version, Statements: []iampolicy.Statement{decidable}}).Decision {
+				case iampolicy.Denied:
+					certain, when = append(certain, a), append(when, open...)
+				case iampolicy.Unknown:
+					perhaps, when = append(perhaps, a), append(when, open...)
 				}
 			}
 		}
@@ -221,8 +224,8 @@ func (v *visit) denials(p controlPolicy, subject string, org *types.Organization
 }
 
 // known reports whether a request says what a condition key is.
-func known(context map[string][]string, key string) bool {
-	for k := range context {
+func known(keys map[string][]string, key string) bool {
+	for k := range keys {
 		if strings.EqualFold(k, key) {
 			return true
 		}
@@ -232,8 +235,7 @@ func known(context map[string][]string, key string) bool {
 
 // roles is the pattern of the roles that tag.
 func (v *visit) roles() string {
-	name := deployment.Prefix + "*"
-	return fmt.Sprintf("arn:%s:iam::*:role/%s", v.partition, name)
+	return fmt.Sprintf("arn:%s:iam::*:role/%s*", v.partition, deployment.Prefix)
 }
 
 // request is a call of a function in this region.
@@ -243,18 +245,20 @@ func (v *visit) request(kind, action string, org *types.Organization) iampolicy.
 		role = deployment.SpokeRole(kind)
 	}
 	arn := fmt.Sprintf("arn:%s:iam::%s:role/%s", v.partition, v.account, role)
-	context := map[string][]string{
-		"aws:PrincipalArn":     {arn},
-		"aws:PrincipalAccount": {v.account},
-		"aws:PrincipalType":    {"AssumedRole"},
-		"aws:PrincipalOrgID":   {aws.ToString(org.Id)},
-		"aws:RequestedRegion":  {v.region},
-		"aws:SecureTransport":  {"true"},
+	keys := map[string][]string{
+		"aws:PrincipalArn":    {arn},
+		"aws:PrincipalType":   {"AssumedRole"},
+		"aws:PrincipalOrgID":  {aws.ToString(org.Id)},
+		"aws:RequestedRegion": {v.region},
+		"aws:SecureTransport": {"true"},
+	}
+	if !v.organization {
+		keys["aws:PrincipalAccount"] = []string{v.account}
 	}
 	if kind == "tagger" {
-		context["aws:TagKeys"] = v.policy.Keys()
+		keys["aws:TagKeys"] = v.policy.Keys()
 	}
-	return iampolicy.Request{Action: action, Resource: "*", Principal: []string{arn}, Context: context}
+	return iampolicy.Request{Action: action, Resource: "*", Principal: []string{arn}, Context: keys}
 }
 
 // attached returns every service control policy with where it is attached.
