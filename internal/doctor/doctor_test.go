@@ -27,5 +27,5 @@ func TestDeployed(t *testing.T) {
 	want(t, findings, "rules", doctor.OK, "eu-west-1 default", "2 rules", "")
 	want(t, findings, "rules", doctor.OK, "eu-west-1 autotagger", "1 rules", "")
 	want(t, findings, "terraform", doctor.Info, "", "", `ignore_tags { keys = ["cost-center", "creator"] }`)
-	want(t, findings, "regions", doctor.Info, "", "no rules in eu-north-1", "regions=eu-west-1,eu-north-1")
+	want(t, findings, "regions", doctor.Info, "", "no rules in eu-north-1", "the context regions")
 }

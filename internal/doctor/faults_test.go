@@ -143,7 +143,7 @@ func TestFaults(t *testing.T) {
 			{name: "companion gone", make: func() {
 				_, err := rules("us-east-1").DeleteRule(ctx, &eventbridge.DeleteRuleInput{Name: aws.String("autotagger-forward-iam")})
 				w.must(err)
-			}, check: "regions", status: doctor.Warn, subject: "us-east-1", found: "cloudfront", do: "regions=eu-west-1,us-east-1"},
+			}, check: "regions", status: doctor.Warn, subject: "us-east-1", found: "cloudfront", do: "make deploy"},
 			{name: "undelivered", make: func() { send(queueURL("UndeliveredQueueUrl")) },
 				check: "queues", status: doctor.Fail, subject: "Undelivered", found: "could not deliver", do: "autotagger replay"},
 			{name: "mapping off", make: func() {

@@ -132,7 +132,7 @@ func (v *visit) forwarding(ctx context.Context) []Finding {
 			findings = append(findings, unseen(region, s.err))
 		case len(s.rules) == 0 && companion:
 			findings = append(findings, Finding{"", Warn, region,
-				"no rules: what is created in these global services isn't tagged: " + some(v.onlyIn(region)), v.deployRules(region)})
+				"no rules: what is created in these global services isn't tagged: " + some(v.onlyIn(region)), "make deploy brings them, unless told companions=false; the management account of an organisation needs the plain stack: docs/deploy.md"})
 		case len(s.rules) == 0:
 			without = append(without, region)
 		default:
@@ -147,15 +147,7 @@ func (v *visit) forwarding(ctx context.Context) []Finding {
 	}
 	if len(without) > 0 {
 		findings = append(findings, Finding{"", Info, "forwarding", "no rules in " + strings.Join(without, ", ") + ": what is created there isn't tagged",
-			"nothing, if they aren't used; " + v.deployRules(without...)})
+			"nothing, if they aren't used; else deploy with the context regions: docs/deploy.md"})
 	}
 	return findings
-}
-
-// deployRules is what brings rules to regions of this account.
-func (v *visit) deployRules(regions ...string) string {
-	if v.organization {
-		return "add them to the context regions and deploy; the management account needs the plain stack: docs/deploy.md"
-	}
-	return fmt.Sprintf("make deploy CDK_ARGS=\"-c regions=%s\", with the regions that are there already", strings.Join(append([]string{v.region}, regions...), ","))
 }
