@@ -109,7 +109,7 @@ func (h *hub) dashboard() map[string]any {
 			"view": "timeSeries", "stacked": stacked, "period": 300,
 		})
 	}
-	graph("From event to tag, seconds", []any{own("tagger", "TagLatency", label("p50", "p50")), own("tagger", "TagLatency", label("p99", "p99"))})
+	graph("From event to tag, seconds", []any{own(deployment.Tagger, "TagLatency", label("p50", "p50")), own(deployment.Tagger, "TagLatency", label("p99", "p99"))})
 	graph("Oldest message in the queues, seconds", age)
 	graph("Dead letters and undelivered events", dead)
 	search("Events by decision", fmt.Sprintf("SELECT SUM(Events) FROM SCHEMA(%s, Decision, Function, Service) WHERE Function = 'tagger' GROUP BY Decision", deployment.Metrics), true)

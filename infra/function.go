@@ -102,8 +102,8 @@ func (h *hub) addJob(j *job, stage string) error {
 	}
 
 	output(h.stack, j.id+"FunctionName", j.function.FunctionName(), "The function "+j.name)
-	output(h.stack, j.id+"QueueUrl", j.queue.QueueUrl(), "Events for "+j.name)
-	output(h.stack, j.id+"DeadLetterQueueUrl", j.dead.QueueUrl(), "Events that "+j.name+" gave up on")
+	output(h.stack, deployment.OutputQueue(j.name), j.queue.QueueUrl(), "Events for "+j.name)
+	output(h.stack, deployment.OutputDeadLetters(j.name), j.dead.QueueUrl(), "Events that "+j.name+" gave up on")
 	return nil
 }
 

@@ -52,7 +52,7 @@ func newHub(app awscdk.App, s Settings, rows []*catalogue.Row, stage string) (*h
 	h.undelivered = newQueue(stack, "Undelivered", deadDays, nil, h.key)
 	excuse(h.undelivered, "AwsSolutions-SQS3", lastQueue)
 	letRulesSend(h.undelivered, h.rules("")...)
-	output(stack, "UndeliveredQueueUrl", h.undelivered.QueueUrl(), "Events that EventBridge could not deliver")
+	output(stack, deployment.OutputUndelivered, h.undelivered.QueueUrl(), "Events that EventBridge could not deliver")
 
 	h.jobs = newJobs(s, rows)
 	for _, j := range h.jobs {
@@ -77,7 +77,7 @@ const lastQueue = "It is the dead-letter queue of rules, which nothing reads but
 // newJobs are the functions of a configuration.
 func newJobs(s Settings, rows []*catalogue.Row) []*job {
 	jobs := []*job{{
-		name: "tagger", id: "Tagger",
+		name: deployment.Tagger, id: "Tagger",
 		description: "Tags new resources with their creator and cost center",
 		rows:        rows, concurrency: 5,
 		allow: func(role awsiam.Role) error {
@@ -88,7 +88,7 @@ func newJobs(s Settings, rows []*catalogue.Row) []*job {
 		return jobs
 	}
 	return append(jobs, &job{
-		name: "cors", id: "Cors",
+		name: deployment.CORS, id: "Cors",
 		description: "Gives new buckets cross-origin rules",
 		rows:        bucketRows(rows), concurrency: 2,
 		allow: func(role awsiam.Role) error {

@@ -66,7 +66,7 @@ func (h *hub) ofAlarms() *map[string]any {
 
 // spokeAlarm begins the names of spokes' alarms. The hub's begin otherwise, so
 // that the spoke in the hub's own region doesn't forward them.
-const spokeAlarm = deployment.Prefix + forward + "-"
+const spokeAlarm = deployment.Prefix + deployment.Forward + "-"
 
 // alarmChanges lets through the changes of spokes' alarms, which a person looks
 // for at the hub.
@@ -167,7 +167,7 @@ func (h *hub) alarms() []alarm {
 		{
 			name: "no-events", anchor: "no-events", below: true, threshold: 1, periods: 1,
 			means:   "No event arrived for a day: the trail or the rules may be off.",
-			metrics: one(metric("events", deployment.Metrics, "Events", "Sum", 24*60*minute, map[string]*string{"Function": jsii.String("tagger")})),
+			metrics: one(metric("events", deployment.Metrics, "Events", "Sum", 24*60*minute, map[string]*string{"Function": jsii.String(deployment.Tagger)})),
 		},
 	}
 	for _, j := range h.jobs {
@@ -260,7 +260,7 @@ func (a alarm) add(scope constructs.Construct, name string, topic *string) {
 
 // addSpokeAlarm makes the alarm of a spoke's region.
 func addSpokeAlarm(stack awscdk.Stack, undelivered awssqs.Queue) {
-	queueAlarm(forward+"-undelivered", "undelivered-events", "EventBridge could not forward events to the hub; they are kept for 14 days.", undelivered).
+	queueAlarm(deployment.Forward+"-undelivered", "undelivered-events", "EventBridge could not forward events to the hub; they are kept for 14 days.", undelivered).
 		add(stack, spokeAlarm+"undelivered", nil)
 }
 

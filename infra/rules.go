@@ -89,7 +89,7 @@ func newRules(scope constructs.Construct, kind string, patterns []catalogue.Patt
 }
 
 func ruleName(kind string, p catalogue.Pattern) (string, error) {
-	name := deployment.Prefix + kind + "-" + p.Label
+	name := deployment.RulePrefix(kind) + p.Label
 	if len(name) > maxRuleName {
 		return "", fmt.Errorf("the rule's name %s is longer than %d characters", name, maxRuleName)
 	}
@@ -118,9 +118,9 @@ func forwarded() map[string]any {
 // that is forwarded, since spokes forward what is the tagger's; the others what
 // is theirs of it.
 func (h *hub) addBusRules(scope constructs.Construct, j *job, patterns []catalogue.Pattern, to target) error {
-	const kind = "-bus"
-	if j.name == "tagger" {
-		h.way = append(h.way, to.newRule(scope, "BusRule", deployment.Prefix+j.name+kind, "what spokes forward", forwarded(), h.bus.Ref()))
+	const bus = "bus"
+	if j.name == deployment.Tagger {
+		h.way = append(h.way, to.newRule(scope, "BusRule", deployment.RulePrefix(j.name)+bus, "what spokes forward", forwarded(), h.bus.Ref()))
 		return nil
 	}
 	for _, p := range patterns {
@@ -128,7 +128,7 @@ func (h *hub) addBusRules(scope constructs.Construct, j *job, patterns []catalog
 		if err != nil {
 			return err
 		}
-		h.way = append(h.way, to.newRule(scope, "BusRule-"+p.Label, deployment.Prefix+j.name+kind+"-"+p.Label, p.About, pattern, h.bus.Ref()))
+		h.way = append(h.way, to.newRule(scope, "BusRule-"+p.Label, deployment.RulePrefix(j.name)+bus+"-"+p.Label, p.About, pattern, h.bus.Ref()))
 	}
 	return nil
 }

@@ -23,9 +23,6 @@ import (
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 const maxTemplate = 51200
 
-// forward is the kind of a spoke's rules and alarms in their names.
-const forward = "forward"
-
 // spoke is one kind of spoke. Of each there is one template, whether a stack set
 // has it or a plain stack.
 type spoke struct {
@@ -100,7 +97,7 @@ func addForwarding(stack awscdk.Stack, bus *string, rows []*catalogue.Row) error
 	if err != nil {
 		return err
 	}
-	ours := ruleArn(stack, deployment.Prefix+forward+"-*")
+	ours := ruleArn(stack, deployment.RulePrefix(deployment.Forward)+"*")
 	undelivered := newQueue(stack, "Undelivered", deadDays, nil, nil)
 	excuse(undelivered, "AwsSolutions-SQS3", lastQueue)
 	letRulesSend(undelivered, ours)
@@ -127,7 +124,7 @@ func addForwarding(stack awscdk.Stack, bus *string, rows []*catalogue.Row) error
 		first: []constructs.IDependable{undelivered.Node().FindChild(jsii.String("Policy"))},
 	}
 	for _, p := range patterns {
-		name, err := ruleName(forward, p)
+		name, err := ruleName(deployment.Forward, p)
 		if err != nil {
 			return err
 		}
@@ -137,7 +134,7 @@ func addForwarding(stack awscdk.Stack, bus *string, rows []*catalogue.Row) error
 		// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-events-rule.html
 		rule.AddPropertyOverride(jsii.String("EventPattern"), p.JSON())
 	}
-	to.newRule(stack, "Rule-alarms", deployment.Prefix+forward+"-alarms", "", alarmChanges(), nil)
+	to.newRule(stack, "Rule-alarms", deployment.RulePrefix(deployment.Forward)+"alarms", "", alarmChanges(), nil)
 	addSpokeAlarm(stack, undelivered)
 	return nil
 }
