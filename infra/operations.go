@@ -130,7 +130,7 @@ const minute = 60.0
 // metric is one metric of an alarm.
 func metric(id, space, name, stat string, period float64, dimensions map[string]*string) awscloudwatch.CfnAlarm_MetricDataQueryProperty {
 	var all []any
-	for _, key := range []string{"Function", "FunctionName", "Kind", "QueueName"} {
+	for _, key := range []string{"Function", "FunctionName", "Kind", "Outcome", "QueueName"} {
 		if value, ok := dimensions[key]; ok {
 			all = append(all, awscloudwatch.CfnAlarm_DimensionProperty{Name: jsii.String(key), Value: value})
 		}
@@ -170,6 +170,26 @@ func (h *hub) alarms() []alarm {
 			metrics: one(metric("events", deployment.Metrics, "Events", "Sum", 24*60*minute, map[string]*string{"Function": jsii.String(deployment.Tagger)})),
 		},
 	}
+	// What was denied twice is done with: no dead letter tells.
+	denied := alarm{
+		name: "denied", anchor: "denied", threshold: 10, periods: 1,
+		means: "AWS denied writing to ten resources or more in an hour.",
+	}
+	for _, j := range h.jobs {
+		outcome := "denied"
+		if j.name == deployment.CORS {
+			outcome = "cors-denied"
+		}
+		m := metric(j.name, deployment.Metrics, "Resources", "Sum", 60*minute, map[string]*string{
+			"Function": jsii.String(j.name), "Outcome": jsii.String(outcome),
+		})
+		m.ReturnData = false
+		denied.metrics = append(denied.metrics, m)
+	}
+	denied.metrics = append(denied.metrics, awscloudwatch.CfnAlarm_MetricDataQueryProperty{
+		Id: jsii.String("all"), Expression: jsii.String("SUM(METRICS())"), Label: jsii.String("resources"), ReturnData: true,
+	})
+	all = append(all, denied)
 	for _, j := range h.jobs {
 		own := func(name, stat string, dimensions ...string) []awscloudwatch.CfnAlarm_MetricDataQueryProperty {
 			d := map[string]*string{"Function": jsii.String(j.name)}

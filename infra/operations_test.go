@@ -103,7 +103,7 @@ func TestAlarms(t *testing.T) {
 			want = append(want, "autotagger-"+job+"-"+kind)
 		}
 	}
-	want = append(want, "autotagger-no-events", "autotagger-undelivered")
+	want = append(want, "autotagger-denied", "autotagger-no-events", "autotagger-undelivered")
 	slices.Sort(want)
 	if !slices.Equal(names, want) {
 		t.Errorf("alarms %v, want %v", names, want)
