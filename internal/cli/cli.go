@@ -79,6 +79,7 @@ each perhaps gzipped. The form is recognised.
   autotagger replay event.json        do it
   autotagger catalog --service s3     which calls are known
   autotagger doctor                   what a deployment lacks
+  autotagger redrive                  which events were given up on
 
 Exit codes: 0 done; 1 something failed or could not be read; 2 unusable
 arguments.`,
@@ -90,7 +91,7 @@ arguments.`,
 	}
 	root.PersistentFlags().StringVarP(&a.format, "output", "o", "", "table, for people, or json, one object a line (default: table on a terminal, else json)")
 	root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
-	root.AddCommand(newExplain(a), newReplay(a), newCatalog(a), newDoctor(a))
+	root.AddCommand(newExplain(a), newReplay(a), newCatalog(a), newDoctor(a), newRedrive(a))
 	return root
 }
 

@@ -1,0 +1,102 @@
+package redrive
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/smithy-go"
+
+	"autotagger/internal/awsapi"
+	"autotagger/internal/catalogue"
+	"autotagger/internal/deployment"
+	"autotagger/internal/resolve"
+)
+
+// Functions are the functions that have dead letters.
+func Functions() []string { return []string{deployment.Tagger, deployment.CORS} }
+
+// Queues are the URLs of a deployment's queues. One that isn't there is absent or "".
+type Queues struct {
+	Work, DeadLetters map[string]string // by function
+	Undelivered       string
+}
+
+// ErrNoStack is that the hub isn't in the region.
+var ErrNoStack = errors.New("there is no stack " + deployment.Stack)
+
+// Find reads the URLs from the outputs of the hub's stack.
+// CloudFormation answers ValidationError for a stack that isn't there.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html
+func Find(ctx context.Context, cfg aws.Config) (Queues, error) {
+	out, err := cloudformation.NewFromConfig(cfg).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String(deployment.Stack)})
+	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorCode() == "ValidationError" || err == nil && len(out.Stacks) == 0 {
+		return Queues{}, ErrNoStack
+	}
+	if err != nil {
+		return Queues{}, fmt.Errorf("reading the stack %s: %w", deployment.Stack, err)
+	}
+	outputs := map[string]string{}
+	for _, o := range out.Stacks[0].Outputs {
+		outputs[aws.ToString(o.OutputKey)] = aws.ToString(o.OutputValue)
+	}
+	q := Queues{Work: map[string]string{}, DeadLetters: map[string]string{}, Undelivered: outputs[deployment.OutputUndelivered]}
+	for _, f := range Functions() { // a configuration may have one off
+		if work, dead := outputs[deployment.OutputQueue(f)], outputs[deployment.OutputDeadLetters(f)]; work != "" && dead != "" {
+			q.Work[f], q.DeadLetters[f] = work, dead
+		}
+	}
+	if len(q.Work) == 0 {
+		return Queues{}, fmt.Errorf("reading the stack %s: its outputs name no queues", deployment.Stack)
+	}
+	return q, nil
+}
+
+// Observing reports whether the functions' switch is off. They look at an event then,
+// and are done with it: a letter that is sent to them is gone, and nothing is tagged.
+// https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html
+func Observing(ctx context.Context, cfg aws.Config) (bool, error) {
+	body, err := awsapi.New(cfg, nil).Do(ctx, awsapi.Call{
+		Service: &catalogue.Service{ID: "SSM", Signing: "ssm", Protocol: catalogue.JSON11, Version: "AmazonSSM"},
+		Op:      "GetParameters", Region: cfg.Region, ARN: "arn:" + resolve.Partition(cfg.Region) + ":",
+		Fields: map[string]any{"Names": []string{deployment.ParameterWriting}},
+	})
+	var answer struct{ Parameters []struct{ Value string } }
+	if err == nil {
+		err = json.Unmarshal(body, &answer)
+	}
+	if err != nil {
+		return false, fmt.Errorf("reading the parameter %s: %w", deployment.ParameterWriting, err)
+	}
+	return len(answer.Parameters) == 1 && answer.Parameters[0].Value == deployment.WritingOff, nil
+}
+
+// client is for a queue's region, which may be another than the hub's: the SDK calls
+// the region's endpoint, whatever the URL says.
+// https://docs.aws.amazon.com/general/latest/gr/sqs-service.html
+func client(cfg aws.Config, queue string) *sqs.Client {
+	return sqs.NewFromConfig(cfg, func(o *sqs.Options) { o.Region = cmp.Or(regionOf(queue), o.Region) })
+}
+
+// regionOf is the region in a queue's URL, "" if it has none.
+func regionOf(queue string) string {
+	u, err := url.Parse(queue)
+	if err != nil {
+		return ""
+	}
+	labels := strings.Split(u.Hostname(), ".")
+	if len(labels) > 3 && labels[0] == "sqs" {
+		return labels[1]
+	}
+	return ""
+}
+
+// nameOf is the name in a queue's URL.
+func nameOf(queue string) string { return queue[strings.LastIndexByte(queue, '/')+1:] }
