@@ -11,12 +11,16 @@ CloudFormation refuses a template with a type that ministack doesn't know. Those
 of PLACEHOLDERS it takes, records under an id that says so, and makes nothing;
 and so alarms on an expression of several metrics.
 
-And it makes good two things: an answer of a function to its queue may say
-batchItemFailures: null for none, over which ministack stumbles; and
-ssm:GetParameters is asked for the parameters, of which the first is checked
-here, rather than for "*".
-https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
-https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
+And it makes good what differs from AWS:
+
+  - every call counts as one over TLS, as to AWS it would be;
+  - an answer of a function to its queue may say batchItemFailures: null for none
+    (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html);
+  - ssm:GetParameters is asked for the parameters, of which the first is checked
+    here, rather than for "*"
+    (https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html);
+  - SQS's batch calls need the permission of the single ones
+    (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-batch-api-actions.html).
 """
 
 import json
@@ -59,6 +63,9 @@ async def handle_settings(path, method, body):
 
 app._handle_admin_config_request = handle_settings
 
+origin = app.pin_request_origin
+app.pin_request_origin = lambda address, secure: origin(address, True)
+
 execute = lambda_svc._execute_function
 
 
@@ -82,6 +89,16 @@ def extract_resource_arn(service, method, path, headers, body, query_params, reg
 
 
 iam_actions.extract_resource_arn = extract_resource_arn
+
+iam_action = iam_actions.extract_iam_action
+
+
+def extract_iam_action(service, *args):
+    action = iam_action(service, *args)
+    return action.removesuffix("Batch") if service == "sqs" and action else action
+
+
+iam_actions.extract_iam_action = extract_iam_action
 
 
 def placeholder(logical, properties, stack):

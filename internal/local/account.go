@@ -7,9 +7,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,10 +21,12 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	logstypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	eventbridgetypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
@@ -38,9 +42,15 @@ type account struct {
 	bus  *eventbridge.Client
 }
 
-func newAccount(c *emulator.Cloud) account {
-	cfg := c.Config()
+func newAccount(cfg aws.Config) account {
 	return account{cfg, sqs.NewFromConfig(cfg), cloudwatchlogs.NewFromConfig(cfg), eventbridge.NewFromConfig(cfg)}
+}
+
+// companion is the same account in the companion region.
+func (a account) companion() account {
+	cfg := a.cfg.Copy()
+	cfg.Region = companion
+	return newAccount(cfg)
 }
 
 // stack is a deployed stack.
@@ -53,6 +63,15 @@ type stack struct {
 
 // stacks are the deployment's.
 func (a account) stacks(ctx context.Context) ([]stack, error) {
+	here, err := a.regionStacks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	there, err := a.companion().regionStacks(ctx)
+	return append(here, there...), err
+}
+
+func (a account) regionStacks(ctx context.Context) ([]stack, error) {
 	client := cloudformation.NewFromConfig(a.cfg)
 	out, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{})
 	if err != nil {
@@ -78,15 +97,20 @@ func (a account) stacks(ctx context.Context) ([]stack, error) {
 	return stacks, nil
 }
 
+func functions() []string { return []string{"tagger", "cors"} }
+
 // log is what the functions have logged but for metrics, tagger's before cors's.
 func (a account) log(ctx context.Context) (string, error) {
 	var text strings.Builder
-	for _, function := range []string{"tagger", "cors"} {
+	for _, function := range functions() {
 		pages := cloudwatchlogs.NewFilterLogEventsPaginator(a.logs, &cloudwatchlogs.FilterLogEventsInput{
 			LogGroupName: aws.String("/aws/lambda/" + deployment.FunctionName(function)),
 		})
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(ctx)
+			if missing := (*logstypes.ResourceNotFoundException)(nil); errors.As(err, &missing) {
+				break // a function that isn't deployed
+			}
 			if err != nil {
 				return "", fmt.Errorf("reading the log of %s: %w", function, err)
 			}
@@ -100,30 +124,62 @@ func (a account) log(ctx context.Context) (string, error) {
 	return text.String(), nil
 }
 
-// queues are the deployment's, with the messages that each holds, in flight or
-// not.
+// queues are the deployment's by name, with the messages that each holds, in
+// flight or not.
 func (a account) queues(ctx context.Context) (map[string]int, error) {
-	out, err := a.sqs.ListQueues(ctx, &sqs.ListQueuesInput{QueueNamePrefix: aws.String(deployment.Stack)})
+	urls, err := a.queueNames(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("listing the queues: %w", err)
 	}
 	held := map[string]int{}
-	for _, url := range out.QueueUrls {
+	for _, url := range urls {
+		name := path.Base(url)
+		if !strings.HasPrefix(name, deployment.Stack) {
+			continue
+		}
 		counts := []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameApproximateNumberOfMessages, sqstypes.QueueAttributeNameApproximateNumberOfMessagesNotVisible}
 		got, err := a.sqs.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: counts})
 		if err != nil {
-			return nil, fmt.Errorf("counting the messages of %s: %w", url, err)
+			return nil, fmt.Errorf("counting the messages of %s: %w", name, err)
 		}
-		held[url] = 0
-		for _, name := range counts {
-			n, err := strconv.Atoi(got.Attributes[string(name)])
+		for _, count := range counts {
+			n, err := strconv.Atoi(got.Attributes[string(count)])
 			if err != nil {
-				return nil, fmt.Errorf("counting the messages of %s: %w", url, err)
+				return nil, fmt.Errorf("counting the messages of %s: %w", name, err)
 			}
-			held[url] += n
+			held[name] += n
 		}
 	}
 	return held, nil
+}
+
+// deadLetter waits for the first dead letter of a function and returns its reason,
+// "" where none comes.
+func (a account) deadLetter(ctx context.Context, job string) (reason string, err error) {
+	function, err := lambda.NewFromConfig(a.cfg).GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{
+		FunctionName: aws.String(deployment.FunctionName(job)),
+	})
+	if err != nil {
+		return "", fmt.Errorf("reading the configuration of %s: %w", job, err)
+	}
+	out, err := a.sqs.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
+		QueueUrl: aws.String(function.Environment.Variables[deployment.EnvDeadLetters]), WaitTimeSeconds: 10, MessageAttributeNames: []string{"All"},
+	})
+	if err != nil {
+		return "", fmt.Errorf("reading the dead letters of %s: %w", job, err)
+	}
+	for _, m := range out.Messages {
+		reason = aws.ToString(m.MessageAttributes["Reason"].StringValue)
+	}
+	return reason, nil
+}
+
+func (a account) deleteBucket(ctx context.Context, name string) error {
+	client := s3.NewFromConfig(a.cfg, func(o *s3.Options) { o.UsePathStyle = true })
+	if _, err := client.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &name}); err != nil {
+		return fmt.Errorf("deleting %s: %w", name, err)
+	}
+	return nil
 }
 
 // putEvent puts an event on the default bus as a caller may, and returns what the
@@ -156,24 +212,25 @@ func (a account) write(ctx context.Context, on bool) error {
 	return err
 }
 
-// remains are the names of what a deployment leaves behind, which should be
-// none.
+// remains are the names of what there is of a deployment, in both regions.
 func (a account) remains(ctx context.Context) ([]string, error) {
 	var names []string
-	for _, list := range []func(context.Context) ([]string, error){
-		a.stackNames, a.functionNames, a.queueNames, a.ruleNames, a.busNames, a.roleNames, a.logGroupNames, a.parameterNames,
-	} {
-		more, err := list(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("looking for what is left: %w", err)
+	for _, a := range []account{a, a.companion()} {
+		for _, list := range []func(context.Context) ([]string, error){
+			a.stackNames, a.functionNames, a.queueNames, a.ruleNames, a.busNames, a.roleNames, a.logGroupNames, a.parameterNames,
+		} {
+			more, err := list(ctx)
+			if err != nil {
+				return nil, fmt.Errorf("looking for what there is: %w", err)
+			}
+			names = append(names, more...)
 		}
-		names = append(names, more...)
 	}
 	return slices.DeleteFunc(names, func(name string) bool { return !strings.Contains(strings.ToLower(name), "autotagger") }), nil
 }
 
 func (a account) stackNames(ctx context.Context) ([]string, error) {
-	stacks, err := a.stacks(ctx)
+	stacks, err := a.regionStacks(ctx)
 	var names []string
 	for _, s := range stacks {
 		names = append(names, s.name)

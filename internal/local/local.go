@@ -8,9 +8,10 @@
 //  4. creates resources through the AWS SDK and puts their CloudTrail events on
 //     the default bus, one after another, and measures how long each takes until
 //     its tags and CORS stand,
-//  5. shows that only what a rule wants arrives,
+//  5. shows that only what a rule wants arrives, that an event which comes before
+//     its resource waits, and that one which can't be read is a dead letter,
 //  6. turns writing off and on again by its parameter,
-//  7. deploys a changed configuration over it, and
+//  7. deploys a changed configuration over it, which handles what has waited, and
 //  8. destroys it, after which nothing of it may be left.
 //
 // What it can't show is in docs/local.md.
@@ -36,17 +37,28 @@ import (
 	"autotagger/internal/shop"
 )
 
-// region is one in which the events of global services arrive too.
-const region = "us-east-1"
+const (
+	// region is one in which the events of global services arrive too, but for
+	// those of a few, which arrive in the companion: only the stack there is looked
+	// at, since the emulator forwards nothing to another region.
+	region    = "us-east-1"
+	companion = "us-west-2"
+)
 
 const (
 	// soon is the longest that an event may take from the bus to the tag.
 	soon = 2 * time.Second
 	// patience is when an event that isn't handled is given up.
 	patience = 15 * time.Second
+	// retry is the longest that an event waits that came before its resource: a
+	// minute, by package schedule, and what the queue takes.
+	retry = 80 * time.Second
 	// switchTime is the longest that the switch for writing may take.
 	switchTime = time.Minute
 )
+
+// newCostCenter is alice's in the configuration that is deployed over the first.
+const newCostCenter = "2002"
 
 // errDiffers ends a run that has shown on the output what isn't as it should be.
 var errDiffers = errors.New("not everything is as it should be")
@@ -84,6 +96,13 @@ type stage struct {
 	account account
 	cdk     cdk
 	differs bool
+	waiting waiting
+}
+
+// waiting is a resource whose event came before it could be tagged.
+type waiting struct {
+	resource shop.Resource
+	since    time.Time
 }
 
 func run(ctx context.Context, keep bool, stdout io.Writer) (err error) {
@@ -102,11 +121,11 @@ func run(ctx context.Context, keep bool, stdout io.Writer) (err error) {
 	}
 	defer s.cloud.Stop()
 	fmt.Fprintf(s.out, "  %s, account %s, %s\n", s.cloud.URL, emulator.Account, region)
-	s.account = newAccount(s.cloud)
+	s.account = newAccount(s.cloud.Config())
 	s.cdk = cdk{root: s.root, dir: s.dir, url: s.cloud.URL, out: s.out}
 
 	for _, part := range []func(context.Context) error{
-		s.deploy, s.tag, s.refuse, s.turnOffAndOn, s.checkQueues,
+		s.deploy, s.tag, s.refuse, s.comeEarly, s.spoil, s.turnOffAndOn, s.checkQueues,
 	} {
 		if err := part(ctx); err != nil {
 			return s.explain(err)
@@ -118,13 +137,20 @@ func run(ctx context.Context, keep bool, stdout io.Writer) (err error) {
 		<-ctx.Done()
 		return nil
 	}
-	for _, part := range []func(context.Context) error{s.update, s.checkLoopback, s.destroy} {
+	for _, part := range []func(context.Context) error{s.update, s.checkLoopback} {
 		if err := part(ctx); err != nil {
 			return s.explain(err)
 		}
 	}
+	// The logs go with the deployment.
 	if s.differs {
 		return s.explain(errDiffers)
+	}
+	if err := s.destroy(ctx); err != nil {
+		return err
+	}
+	if s.differs {
+		return errDiffers
 	}
 	s.step("Everything is as it should be, after %.0f s", time.Since(s.started).Seconds())
 	return nil
@@ -185,6 +211,7 @@ func (s *stage) deploy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.check(len(stacks) == 2, "%d stacks", len(stacks))
 	for _, d := range stacks {
 		fmt.Fprintf(s.out, "  stack %s: %d resources\n", d.name, d.resources)
 		for _, kind := range slices.Sorted(maps.Keys(d.placeholders)) {
@@ -287,6 +314,50 @@ func (s *stage) refuse(ctx context.Context) error {
 	return nil
 }
 
+// comeEarly puts the event of a bucket on the bus that isn't there yet.
+func (s *stage) comeEarly(ctx context.Context) error {
+	s.step("An event that comes before its resource waits")
+	cfg := s.cloud.Config()
+	const bucket = "shop-late"
+	r := shop.Bucket(cfg, bucket, shop.State{Tags: map[string]string{"creator": shop.Alice, "cost-center": newCostCenter}})
+	event, _, err := r.Create(ctx, cfg, s.events())
+	if err != nil {
+		return err
+	}
+	if err := s.account.deleteBucket(ctx, bucket); err != nil {
+		return err
+	}
+	s.waiting = waiting{r, time.Now()}
+	if err := s.cloud.Deliver(ctx, event); err != nil {
+		return err
+	}
+	if err := s.handled(ctx, bucket); err != nil {
+		return err
+	}
+	if _, _, err := r.Create(ctx, cfg, s.events()); err != nil {
+		return err
+	}
+	fmt.Fprintf(s.out, "  the functions have seen the event of %s; the bucket is there from now on\n", bucket)
+	return nil
+}
+
+// spoil puts an event on the bus that can't be read: it has nothing but what the
+// tagger's rules ask for.
+func (s *stage) spoil(ctx context.Context) error {
+	s.step("An event that can't be read is a dead letter")
+	event := `{"source": "aws.secretsmanager", "detail-type": "AWS API Call via CloudTrail", "account": "` + emulator.Account + `", "region": "` + region + `",
+		"detail": {"eventName": "CreateSecret"}}`
+	if err := s.cloud.Deliver(ctx, []byte(event)); err != nil {
+		return err
+	}
+	reason, err := s.account.deadLetter(ctx, "tagger")
+	if err != nil {
+		return err
+	}
+	s.check(reason == "malformed", "the tagger's gives the reason %q", reason)
+	return nil
+}
+
 // turnOffAndOn shows the switch for writing.
 func (s *stage) turnOffAndOn(ctx context.Context) error {
 	s.step("Turning writing off and on again")
@@ -359,37 +430,32 @@ func (s *stage) handled(ctx context.Context, name string) error {
 	}
 }
 
-// checkQueues shows that nothing is left to do.
+// checkQueues shows that every event was handled but the one that waits, for both
+// functions, and the one that can't be read.
 func (s *stage) checkQueues(ctx context.Context) error {
 	s.step("What the queues hold")
-	// Their policies refuse what comes without TLS, and so everyone here.
-	if err := s.cloud.EnforceIAM(ctx, false); err != nil {
+	held, err := s.account.queues(ctx)
+	if err != nil {
 		return err
 	}
-	for start := time.Now(); ; {
-		queues, err := s.account.queues(ctx)
-		if err != nil {
-			return err
+	s.check(len(held) == 5, "%d queues", len(held))
+	for _, name := range slices.Sorted(maps.Keys(held)) {
+		want := 0
+		for _, one := range []string{"TaggerQueue", "CorsQueue", "TaggerDeadLetters"} {
+			if strings.Contains(name, one) {
+				want = 1
+			}
 		}
-		total := 0
-		for _, n := range queues {
-			total += n
-		}
-		if total == 0 || time.Since(start) > patience {
-			s.check(total == 0 && len(queues) > 0, "%d queues hold %d messages", len(queues), total)
-			return s.cloud.EnforceIAM(ctx, true)
-		}
-		if err := pause(ctx, 100*time.Millisecond); err != nil {
-			return err
-		}
+		s.check(held[name] == want, "%d in %s", held[name], name)
 	}
+	return nil
 }
 
 // update deploys another configuration over the first.
 func (s *stage) update(ctx context.Context) error {
 	s.step("Deploying another configuration over it: another cost center, and cors: off")
-	before, _, _ := strings.Cut(shop.Config, "cors:")
-	if err := s.cdk.configure(strings.Replace(before, `"1001"`, `"2002"`, 1) + "cors: off\n"); err != nil {
+	costCenters, _, _ := strings.Cut(shop.Config, "cors:")
+	if err := s.cdk.configure(strings.Replace(costCenters, `"1001"`, `"`+newCostCenter+`"`, 1) + "cors: off\n"); err != nil {
 		return err
 	}
 	if err := s.cloud.EnforceIAM(ctx, false); err != nil {
@@ -407,7 +473,7 @@ func (s *stage) update(ctx context.Context) error {
 	}
 	s.check(!strings.Contains(strings.Join(left, " "), "cors"), "the function cors is gone, with its queues, rules, role and log group")
 	cfg := s.cloud.Config()
-	r := shop.Bucket(cfg, "shop-updated", shop.State{Tags: map[string]string{"creator": shop.Alice, "cost-center": "2002"}})
+	r := shop.Bucket(cfg, "shop-updated", shop.State{Tags: map[string]string{"creator": shop.Alice, "cost-center": newCostCenter}})
 	event, _, err := r.Create(ctx, cfg, s.events())
 	if err != nil {
 		return err
@@ -417,6 +483,19 @@ func (s *stage) update(ctx context.Context) error {
 		return err
 	}
 	s.check(now.Equal(r.Want), "a new bucket: %s, after %d ms", now, took.Milliseconds())
+	for {
+		now, err := s.waiting.resource.Look(ctx)
+		if err != nil {
+			return err
+		}
+		if took := time.Since(s.waiting.since); now.Equal(s.waiting.resource.Want) || took > retry {
+			s.check(now.Equal(s.waiting.resource.Want), "the bucket that came after its event: %s, after %.0f s", now, took.Seconds())
+			break
+		}
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return err
+		}
+	}
 	return s.cloud.EnforceIAM(ctx, false)
 }
 
