@@ -107,15 +107,26 @@ func (w *world) pass(rw http.ResponseWriter, r *http.Request, proxy *httputil.Re
 	spoil := w.spoil[op]
 	w.mu.Unlock()
 	var a *answer
-	if c := (call{}); spoil != nil && json.Unmarshal(body, &c) == nil {
-		if a = spoil(c); a != nil && a.status != 0 {
-			rw.Header().Set("Content-Type", "application/x-amz-json-1.0")
-			rw.WriteHeader(a.status)
-			io.WriteString(rw, a.body)
-			return
-		}
-		body, _ = json.Marshal(c)
+	c := call{}
+	if err := json.Unmarshal(body, &c); err != nil {
+		w.t.Errorf("%s is sent %q", op, body)
 	}
+	if spoil != nil {
+		a = spoil(c)
+	}
+	if a != nil && a.status != 0 {
+		rw.Header().Set("Content-Type", "application/x-amz-json-1.0")
+		rw.WriteHeader(a.status)
+		io.WriteString(rw, a.body)
+		return
+	}
+	if op == "ReceiveMessage" {
+		if c["WaitTimeSeconds"] == nil {
+			w.t.Error("letters are received without waiting: SQS asks some of its servers only")
+		}
+		delete(c, "WaitTimeSeconds") // the emulator has one
+	}
+	body, _ = json.Marshal(c)
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	if a == nil {
 		proxy.ServeHTTP(rw, r)
@@ -209,8 +220,12 @@ func (w *world) visible(queue string) []types.Message {
 		}
 		all = append(all, out.Messages...)
 	}
-	for _, m := range all {
-		if _, err := c.ChangeMessageVisibility(w.t.Context(), &sqs.ChangeMessageVisibilityInput{QueueUrl: &queue, ReceiptHandle: m.ReceiptHandle}); err != nil {
+	for some := range slices.Chunk(all, 10) {
+		var entries []types.ChangeMessageVisibilityBatchRequestEntry
+		for i, m := range some {
+			entries = append(entries, types.ChangeMessageVisibilityBatchRequestEntry{Id: aws.String(fmt.Sprint(i)), ReceiptHandle: m.ReceiptHandle})
+		}
+		if _, err := c.ChangeMessageVisibilityBatch(w.t.Context(), &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: &queue, Entries: entries}); err != nil {
 			w.t.Fatal(err)
 		}
 	}
