@@ -81,6 +81,7 @@ func newJobs(s Settings, rows []*catalogue.Row) []*job {
 		description: "Tags new resources with their creator and cost center",
 		rows:        rows, concurrency: 5,
 		allow: func(role awsiam.Role) error {
+			allowHistory(role)
 			return allowTagging(role, catalogue.Actions(rows), s.Policy.Keys())
 		},
 	}}
@@ -92,6 +93,7 @@ func newJobs(s Settings, rows []*catalogue.Row) []*job {
 		description: "Gives new buckets cross-origin rules",
 		rows:        bucketRows(rows), concurrency: 2,
 		allow: func(role awsiam.Role) error {
+			allowHistory(role)
 			allowCORS(role)
 			return nil
 		},

@@ -240,6 +240,16 @@ func allowCORS(role awsiam.Role) {
 	excuse(policyOf(role), wildcard, "Which buckets there will be isn't known.", "arn:<AWS::Partition>:s3:::*")
 }
 
+// allowHistory lets a role see which calls an account has made: whether what an old
+// event is about was made anew since. The action knows no resources.
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudtrail.html
+func allowHistory(role awsiam.Role) {
+	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid: jsii.String("History"), Actions: jsii.Strings("cloudtrail:LookupEvents"), Resources: jsii.Strings("*"),
+	}))
+	excuse(policyOf(role), wildcard, "CloudTrail's look-up knows no resources.", "*")
+}
+
 // bucketArn is the ARN of a bucket, or of objects as bucket/key.
 func bucketArn(stack awscdk.Stack, name string) *string {
 	return stack.FormatArn(&awscdk.ArnComponents{
