@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"quamina.net/go/quamina"
@@ -58,9 +59,12 @@ func rowsOn(t *testing.T) []*catalogue.Row {
 	return rows
 }
 
+// mainPolicy is testConfig's.
+var mainPolicy = sync.OnceValues(func() (*policy.Policy, error) { return policy.Parse("test.yaml", []byte(testConfig)) })
+
 func testPolicy(t *testing.T) *policy.Policy {
 	t.Helper()
-	p, err := policy.Parse("test.yaml", []byte(testConfig))
+	p, err := mainPolicy()
 	if err != nil {
 		t.Fatal(err)
 	}
