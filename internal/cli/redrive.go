@@ -205,7 +205,7 @@ func (a *app) redrive(ctx context.Context, r *redriving, table bool) (err error)
 		failed = failed || l.Outcome == redrive.Failed || l.Outcome == redrive.Copied
 	}
 	if more > 0 {
-		fmt.Fprintf(a.stderr, "autotagger: %d more letters fit: --max left them out\n", more)
+		fmt.Fprintf(a.stderr, "autotagger: --max left out %d more that fit\n", more)
 	}
 	for _, left := range desk.Left {
 		fmt.Fprintf(a.stderr, "autotagger: %s\n", left)

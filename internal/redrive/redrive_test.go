@@ -398,6 +398,8 @@ func TestFind(t *testing.T) {
 	w := newWorld(t)
 	cfg := w.cfg.Copy()
 	cfg.Region = "eu-west-1"
+	w.permit("cloudformation:DescribeStacks")
+	w.permit("ssm:GetParameters")
 	if _, err := redrive.Find(t.Context(), cfg); !errors.Is(err, redrive.ErrNoStack) {
 		t.Errorf("without a stack the error is %v", err)
 	}

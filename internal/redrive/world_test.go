@@ -23,6 +23,7 @@ import (
 
 	"autotagger/internal/emulator"
 	"autotagger/internal/function"
+	"autotagger/internal/iampolicy"
 	"autotagger/internal/redrive"
 )
 
@@ -49,6 +50,8 @@ type world struct {
 	cfg    aws.Config // past the spoiling
 	spoilt aws.Config
 	queues redrive.Queues
+	// permitted is the policy of docs/redrive.md.
+	permitted iampolicy.Document
 
 	mu    sync.Mutex
 	spoil map[string]func(call) *answer // by operation
@@ -75,7 +78,7 @@ func newWorld(t *testing.T) *world {
 	if shared.err != nil {
 		t.Fatal(shared.err)
 	}
-	w := &world{t: t, cfg: shared.srv.Config(), spoil: map[string]func(call) *answer{}}
+	w := &world{t: t, cfg: shared.srv.Config(), permitted: policyOfDocs(t), spoil: map[string]func(call) *answer{}}
 	target, err := url.Parse(shared.srv.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -103,6 +106,9 @@ func (w *world) pass(rw http.ResponseWriter, r *http.Request, proxy *httputil.Re
 		return
 	}
 	_, op, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	// A permission is for the call of the same name with a batch, too.
+	// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_AddPermission.html
+	w.permit("sqs:" + strings.TrimSuffix(op, "Batch"))
 	w.mu.Lock()
 	spoil := w.spoil[op]
 	w.mu.Unlock()
@@ -141,6 +147,33 @@ func (w *world) pass(rw http.ResponseWriter, r *http.Request, proxy *httputil.Re
 	a.later(got)
 	rw.Header().Set("Content-Type", "application/x-amz-json-1.0")
 	json.NewEncoder(rw).Encode(got)
+}
+
+// permit fails the test for a call that the policy of docs/redrive.md doesn't allow.
+func (w *world) permit(action string) {
+	w.t.Helper()
+	if r := iampolicy.Evaluate(iampolicy.Request{Action: action, Resource: "*"}, w.permitted); r.Decision != iampolicy.Allowed {
+		w.t.Errorf("the policy in docs/redrive.md doesn't allow %s", action)
+	}
+}
+
+// policyOfDocs is the policy that the documentation offers, for any resource.
+func policyOfDocs(t *testing.T) iampolicy.Document {
+	t.Helper()
+	page, err := os.ReadFile("../../docs/redrive.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(page), "```json\n")
+	text, _, _ = strings.Cut(text, "```")
+	doc, err := iampolicy.Parse([]byte(text))
+	if err != nil {
+		t.Fatalf("the policy in docs/redrive.md: %v", err)
+	}
+	for i := range doc.Statements {
+		doc.Statements[i].Resources = nil
+	}
+	return doc
 }
 
 // on spoils an operation.
