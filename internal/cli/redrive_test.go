@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -40,8 +41,10 @@ const hubStack = `{"Resources":{
 //	deploy on|off                   the stack; its outputs are in the environment
 //	dead QUEUE REASON FILE N        puts a file into a queue N times, with a reason
 //	undelivered RULE FILE           puts it where EventBridge puts what it can't deliver
-//	holds QUEUE N                   checks how many messages can be received
+//	holds QUEUE… N                  checks how many messages can be received in all
 //	refuse CALL, refuse             lets AWS refuse a call; none
+//	slow CALL                       lets AWS take a second for each such call
+//	await                           waits until one has begun
 func TestRedrive(t *testing.T) {
 	t.Parallel()
 	emu, err := emulator.Start(t.Context(), emulator.Options{})
@@ -63,7 +66,7 @@ func TestRedrive(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/redrive",
 		Setup: func(env *testscript.Env) error {
-			h := &hub{region: regions[used.Add(1)-1]}
+			h := &hub{region: regions[used.Add(1)-1], begun: make(chan struct{}, 100)}
 			proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}
 			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.pass(w, r, proxy) }))
 			env.Defer(srv.Close)
@@ -80,6 +83,7 @@ func TestRedrive(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "deploy": deploy, "dead": dead, "undelivered": undelivered, "holds": holds, "refuse": refuse,
+			"slow": slow, "await": await,
 		},
 	})
 }
@@ -88,15 +92,22 @@ type hubKey struct{}
 
 // hub is a script's deployment.
 type hub struct {
-	region  string
-	cfg     aws.Config
-	refused atomic.Pointer[string]
+	region        string
+	cfg           aws.Config
+	refused, slow atomic.Value // of a call's name
+	begun         chan struct{}
 }
 
 // pass passes a call on, unless it is to be refused. Waiting for letters is for SQS's
 // many servers: the emulator has one.
 func (h *hub) pass(w http.ResponseWriter, r *http.Request, proxy http.Handler) {
-	if op := h.refused.Load(); op != nil && *op != "" && strings.HasSuffix(r.Header.Get("X-Amz-Target"), "."+*op) {
+	_, op, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	switch op {
+	case "":
+	case h.slow.Load():
+		h.begun <- struct{}{}
+		time.Sleep(time.Second)
+	case h.refused.Load():
 		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 		w.WriteHeader(http.StatusForbidden)
 		io.WriteString(w, `{"__type":"com.amazonaws.sqs#AccessDeniedException","message":"not authorized"}`)
@@ -106,7 +117,7 @@ func (h *hub) pass(w http.ResponseWriter, r *http.Request, proxy http.Handler) {
 	if err != nil {
 		return
 	}
-	if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".ReceiveMessage") {
+	if op == "ReceiveMessage" {
 		var call map[string]any
 		if json.Unmarshal(body, &call) == nil {
 			delete(call, "WaitTimeSeconds")
@@ -162,16 +173,32 @@ func undelivered(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func holds(ts *testscript.TestScript, _ bool, args []string) {
-	out, err := sqs.NewFromConfig(hubOf(ts).cfg).GetQueueAttributes(context.Background(), &sqs.GetQueueAttributesInput{
-		QueueUrl: aws.String(ts.Getenv(args[0])), AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameApproximateNumberOfMessages},
-	})
-	ts.Check(err)
-	if got := out.Attributes["ApproximateNumberOfMessages"]; got != args[1] {
-		ts.Fatalf("%s holds %s messages that can be seen, want %s", args[0], got, args[1])
+	queues, want := args[:len(args)-1], args[len(args)-1]
+	total := 0
+	for _, q := range queues {
+		out, err := sqs.NewFromConfig(hubOf(ts).cfg).GetQueueAttributes(context.Background(), &sqs.GetQueueAttributesInput{
+			QueueUrl: aws.String(ts.Getenv(q)), AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameApproximateNumberOfMessages},
+		})
+		ts.Check(err)
+		n, err := strconv.Atoi(out.Attributes["ApproximateNumberOfMessages"])
+		ts.Check(err)
+		total += n
+	}
+	if got := strconv.Itoa(total); got != want {
+		ts.Fatalf("%v hold %s messages that can be seen, want %s", queues, got, want)
 	}
 }
 
 func refuse(ts *testscript.TestScript, _ bool, args []string) {
-	op := strings.Join(args, "")
-	hubOf(ts).refused.Store(&op)
+	hubOf(ts).refused.Store(strings.Join(args, ""))
+}
+
+func slow(ts *testscript.TestScript, _ bool, args []string) { hubOf(ts).slow.Store(args[0]) }
+
+func await(ts *testscript.TestScript, _ bool, _ []string) {
+	select {
+	case <-hubOf(ts).begun:
+	case <-time.After(time.Minute):
+		ts.Fatalf("nothing begins")
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -422,5 +423,33 @@ func TestFind(t *testing.T) {
 	}
 	if off, err := redrive.Observing(t.Context(), cfg); !off || err != nil {
 		t.Errorf("with the parameter: %v, %v", off, err)
+	}
+}
+
+// A queue is asked in the region of its URL, whatever that of the hub.
+func TestRegion(t *testing.T) {
+	t.Parallel()
+	for queue, want := range map[string]string{
+		"https://sqs.eu-north-1.amazonaws.com/111122223333/q":    "eu-north-1",
+		"https://sqs.cn-north-1.amazonaws.com.cn/111122223333/q": "cn-north-1",
+		"https://queue.amazonaws.com/111122223333/q":             "eu-west-1",
+		"http://127.0.0.1:5000/111122223333/q":                   "eu-west-1",
+	} {
+		var asked string
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			asked = r.Header.Get("Authorization")
+			w.WriteHeader(http.StatusForbidden)
+		}))
+		cfg := aws.Config{
+			Region: "eu-west-1", BaseEndpoint: &srv.URL, Retryer: func() aws.Retryer { return aws.NopRetryer{} },
+		}
+		cfg.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "x", SecretAccessKey: "y"}, nil
+		})
+		redrive.Open(t.Context(), cfg, redrive.Queues{Undelivered: queue}, redrive.Options{})
+		srv.Close()
+		if !strings.Contains(asked, "/"+want+"/sqs/") {
+			t.Errorf("%s is asked as %s, want %s", queue, asked, want)
+		}
 	}
 }
