@@ -56,7 +56,7 @@ type store interface {
 
 // system is a store and how much it takes at once.
 type system struct {
-	name          string
+	name, id      string // id is the serviceId, of a service's own calls
 	store         store
 	reads, writes int
 	fold          bool // tag keys differ in more than case
@@ -161,7 +161,7 @@ func (a *Applier) serving(arn string, calls *catalogue.Calls) *system {
 		s = kmsStore{ownStore{c: a.c, row: row}}
 	}
 	return &system{
-		name: row.ID + " " + row.Write.Op, store: s, reads: 1, writes: 1, fold: row.fold,
+		name: row.ID + " " + row.Write.Op, id: row.ID, store: s, reads: 1, writes: 1, fold: row.fold,
 		check: func(t target) error { _, err := row.check(a.c, t); return err },
 	}
 }
@@ -185,7 +185,11 @@ type item struct {
 func (it *item) finish(r Result) { it.res, it.done = r, true }
 
 func (it *item) fail(err error) {
-	o, why := fateOf(err, it.fresh)
+	host := ""
+	if it.own != nil {
+		host = it.own.id
+	}
+	o, why := fateOf(err, host, it.fresh)
 	r := Result{Outcome: o, Why: why}
 	if o == Retry || o == Denied || o == Failed {
 		r.Err = fmt.Errorf("tagging %s: %w", it.arn, err)

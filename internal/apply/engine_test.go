@@ -208,6 +208,28 @@ func TestSilence(t *testing.T) {
 	}
 }
 
+// TestHostsCode: the tagging API passes on the codes of the resource's service, which
+// may mean there what they mean nowhere else.
+func TestHostsCode(t *testing.T) {
+	t.Parallel()
+	secret := arnOf("secretsmanager", "secret:s-AbCdEf")
+	e := script(t, func(a asked) answer {
+		switch a.Op {
+		case "GetResources":
+			return mapping(nil)
+		case "DescribeSecret", "ListTagsOfResource", "ListTagsForResource":
+			return ok
+		}
+		return failures(map[string]string{secret: "InvalidRequestException", table(0): "LimitExceededException", arnOf("logs", "log-group:g"): "LimitExceededException"})
+	})
+	got := apply.New(e.config(), options()).Tag(t.Context(), []apply.Request{request(secret, "tagging"), request(table(0), "tagging"), request(arnOf("logs", "log-group:g"), "tagging")})
+	for i, want := range []apply.Outcome{apply.Retry, apply.Retry, apply.Failed} {
+		if got[i].Outcome != want {
+			t.Errorf("request %d: %+v, want %s", i, got[i], want)
+		}
+	}
+}
+
 // TestNoTaggingAPI: an emulator may lack it, and the services' own calls do.
 func TestNoTaggingAPI(t *testing.T) {
 	t.Parallel()

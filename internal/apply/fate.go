@@ -76,6 +76,10 @@ func fate(err error) (Outcome, string) {
 		return Retry, orStatus(code, status)
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
 		return Denied, orStatus(code, status)
+	case status == http.StatusBadRequest && (code == "" || code == awsapi.UnknownCode):
+		// Every refusal of AWS has a code: this one was cut off on its way, or is
+		// someone else's.
+		return Retry, orStatus(code, status)
 	case status >= 300:
 		return Failed, orStatus(code, status)
 	case code != "":
@@ -119,7 +123,7 @@ func exactFate(code string) (Outcome, bool) {
 		"DependencyTimeout", "DependencyTimeoutException", "TemporaryRedirect",
 		// The wrong moment.
 		"ConcurrentModification", "ConcurrentModificationException",
-		"ConcurrentAccess", "ConcurrentAccessException", "OperationAborted",
+		"ConcurrentAccess", "ConcurrentAccessException", "OperationAborted", "OperationAbortedException",
 		"OptimisticLockException", "StaleTag", "StaleTagException", "ResourceInUseException", "ResourceContention",
 		"ResourceContentionFault", "ResourceInUse", "ResourceInUseFault",
 		"KMSInvalidStateException", "DependencyViolation",
@@ -259,11 +263,17 @@ func askService(err error) bool {
 	return unsupported(err)
 }
 
-// fateOf is fate with one thing that a code alone can't tell: the tagging API
-// calls a resource that it doesn't know yet an invalid parameter, so that for a
-// new one another try is worth it.
-func fateOf(err error, fresh bool) (Outcome, string) {
+// fateOf is fate with what a code alone can't tell. The tagging API passes on the
+// codes of the resource's own service, host, which may mean something else there. And
+// it calls a resource that it doesn't know yet an invalid parameter, so that for a new
+// one another try is worth it.
+func fateOf(err error, host string, fresh bool) (Outcome, string) {
 	o, why := fate(err)
+	if awsapi.ServiceID(err) == taggingID {
+		if of, ok := serviceFate(host, why); ok {
+			return of, why
+		}
+	}
 	if o == Failed && fresh && why == "InvalidParameterException" && awsapi.ServiceID(err) == taggingID {
 		return Retry, why
 	}
