@@ -31,11 +31,19 @@ const (
 	KeyAfter     = "after"     // seconds until it comes again
 	KeyReason    = "reason"    // of a dead letter
 	KeyMillis    = "ms"        // of the whole batch
+	// Of the line "tags removed".
+	KeyKeys     = "keys"
+	KeyActor    = "actor"
+	KeyActorARN = "actorArn"
 )
 
 // margin is what is kept of an invocation's time to report what isn't done:
 // work that the deadline would cut off is left to the next delivery.
 const margin = 2 * time.Second
+
+// answering is what is kept of that to answer in: one without an answer is as if it had
+// done nothing.
+const answering = 250 * time.Millisecond
 
 // Configuration says which policy holds. It is package live's, or the one that a
 // function was deployed with.
@@ -75,11 +83,13 @@ func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQS
 	if len(batch.Records) == 0 {
 		return events.SQSEventResponse{}, ErrNotABatch
 	}
-	work := ctx
+	work, report := ctx, ctx
 	if deadline, ok := ctx.Deadline(); ok {
-		var cancel context.CancelFunc
+		var cancel, end context.CancelFunc
 		work, cancel = context.WithDeadline(ctx, deadline.Add(-margin))
 		defer cancel()
+		report, end = context.WithDeadline(ctx, deadline.Add(-answering))
+		defer end()
 	}
 	started := h.Now()
 	line, work, stop, err := h.current(work)
@@ -101,7 +111,7 @@ func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQS
 		h.log(ctx, batch.Records[i], &results[i], ends[i], took)
 		h.count(&results[i], ends[i])
 	}
-	failures := h.finish(ctx, batch.Records, ends)
+	failures := h.finish(report, batch.Records, ends)
 	h.Metrics.Flush()
 	return events.SQSEventResponse{BatchItemFailures: failures}, nil
 }
@@ -151,6 +161,11 @@ func (h *Handler) log(ctx context.Context, m events.SQSMessage, r *pipeline.Resu
 		slog.String(KeyMessageID, m.MessageId), slog.String(KeyAccount, row.Event.Account), slog.String(KeyRegion, row.Event.Region),
 		slog.String(KeyCreator, row.Creator.Name), slog.Int(KeyResources, len(row.Resources)), slog.Any(KeyResults, results),
 		slog.String(KeyEnd, string(e.end)), slog.Int(KeyAfter, int(e.after.Seconds())), slog.String(KeyReason, e.reason), slog.Int64(KeyMillis, took.Milliseconds()))
+	if len(r.Plan.Removed) > 0 {
+		h.Log.LogAttrs(ctx, slog.LevelWarn, "tags removed",
+			slog.Any(KeyKeys, r.Plan.Removed), slog.String(KeySource, row.Event.Source), slog.String(KeyName, row.Event.Name), slog.String(KeyEventID, row.Event.ID),
+			slog.String(KeyAccount, row.Event.Account), slog.String(KeyRegion, row.Event.Region), slog.String(KeyActor, row.Creator.Name), slog.String(KeyActorARN, row.Creator.ARN))
+	}
 	h.Log.LogAttrs(ctx, slog.LevelDebug, "body", slog.String(KeyMessageID, m.MessageId), slog.String("body", m.Body))
 }
 
@@ -163,6 +178,10 @@ func (h *Handler) count(r *pipeline.Result, e ending) {
 	decision := string(r.Plan.Reason)
 	if decision == "" {
 		decision = "tag"
+	}
+	if len(r.Plan.Removed) > 0 {
+		h.Metrics.Count("TagsRemoved", 1)
+		h.Metrics.Count("TagsRemoved", 1, Dimension{"Service", service})
 	}
 	h.Metrics.Count("Ends", 1, Dimension{"End", string(e.end)})
 	h.Metrics.Count("Events", 1)
