@@ -1,0 +1,179 @@
+package soak
+
+import (
+	"fmt"
+	"sort"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"strconv"
+)
+
+// visibility is how long a message that is being handled stays hidden, and timeout
+// how long a function has, as deployed.
+const (
+	timeout    = time.Minute
+	visibility = 6 * timeout
+)
+
+// message is one in the queue, or what became of it.
+type message struct {
+	delivery
+	id       string
+	receives int
+	receipt  string
+	first    time.Time // received
+	shown    time.Time // when it is to be seen again
+	gone     bool
+	redriven bool
+	// excused: the harness made something about it arrive without an answer, or
+	// delivered it twice at once, so that it may have two ends.
+	excused bool
+	acks    int
+	line    *line // the log's, of the invocation that acknowledged it
+	goneAt  time.Time
+}
+
+// letter is one in the dead-letter queue.
+type letter struct{ body, reason, cause string }
+
+// Queue is an SQS queue and its dead letters: at least once, in no order, hidden while
+// handled, given up after Receives.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues.html
+type Queue struct {
+	Seed     Seed
+	Receives int
+	Faults   func() bool // whether some messages are delivered twice at once
+
+	mu        sync.Mutex
+	waiting   map[string]*message // by id
+	byReceipt map[string]*message
+	byBody    map[string][]*message
+	all       []*message
+	letters   []letter
+	Twice     int // deliveries of what somebody else has in hand
+}
+
+// NewQueue returns an empty queue.
+func NewQueue(seed Seed, receives int) *Queue {
+	return &Queue{Seed: seed, Receives: receives, Faults: func() bool { return false }, waiting: map[string]*message{}, byReceipt: map[string]*message{}, byBody: map[string][]*message{}}
+}
+
+func (q *Queue) put(d delivery) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	m := &message{delivery: d, id: fmt.Sprintf("m%06d", len(q.all)), shown: time.Now()}
+	q.all, q.waiting[m.id] = append(q.all, m), m
+	q.byBody[d.body] = append(q.byBody[d.body], m)
+}
+
+// receive takes up to n messages that can be seen.
+func (q *Queue) receive(n int) []events.SQSMessage {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	now := time.Now()
+	var seen []*message
+	for _, m := range q.waiting {
+		if !m.shown.After(now) {
+			seen = append(seen, m)
+		}
+	}
+	order := func(m *message) float64 { return q.Seed.draw("order", m.id, m.receives) }
+	sort.Slice(seen, func(i, j int) bool { return order(seen[i]) < order(seen[j]) })
+	var out []events.SQSMessage
+	for _, m := range seen[:min(n, len(seen))] {
+		if m.receives == q.Receives {
+			m.redriven = true
+			q.end(m)
+			continue
+		}
+		if m.receives++; m.receives == 1 {
+			m.first = now
+		}
+		m.receipt = fmt.Sprintf("%s-%d", m.id, m.receives)
+		q.byReceipt[m.receipt] = m
+		m.shown = now.Add(visibility)
+		if q.Faults() && q.Seed.draw("twice at once", m.receipt) < 0.003 {
+			m.shown, m.excused = now, true
+			q.Twice++
+		}
+		out = append(out, events.SQSMessage{
+			MessageId: m.id, ReceiptHandle: m.receipt, Body: m.body, EventSource: "aws:sqs",
+			Attributes: map[string]string{
+				"ApproximateReceiveCount":          strconv.Itoa(m.receives),
+				"ApproximateFirstReceiveTimestamp": strconv.FormatInt(m.first.UnixMilli(), 10),
+			},
+		})
+	}
+	return out
+}
+
+func (q *Queue) end(m *message) {
+	m.gone, m.goneAt = true, time.Now()
+	delete(q.waiting, m.id)
+}
+
+// acknowledge deletes a message.
+func (q *Queue) acknowledge(id string, l *line) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	m := q.waiting[id]
+	if m == nil { // somebody else's delivery was first
+		return
+	}
+	m.acks++
+	m.line = l
+	q.end(m)
+}
+
+// excuse lets the messages of bodies or receipts have two ends.
+func (q *Queue) excuse(bodies, receipts []string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, b := range bodies {
+		for _, m := range q.byBody[b] {
+			m.excused = true
+		}
+	}
+	for _, r := range receipts {
+		if m := q.byReceipt[r]; m != nil {
+			m.excused = true
+		}
+	}
+}
+
+// hide changes when a message is to be seen again.
+func (q *Queue) hide(receipt string, seconds int) (code string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch m := q.byReceipt[receipt]; {
+	case m == nil || m.receipt != receipt:
+		return "ReceiptHandleIsInvalid"
+	case seconds < 0 || time.Duration(seconds)*time.Second > 12*time.Hour:
+		return "InvalidParameterValue"
+	case m.gone || !m.shown.After(time.Now()):
+		return "MessageNotInflight"
+	default:
+		m.shown = time.Now().Add(time.Duration(seconds) * time.Second)
+	}
+	return ""
+}
+
+func (q *Queue) keep(l letter) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.letters = append(q.letters, l)
+}
+
+// left is how many messages have no end yet, and when the next can be seen.
+func (q *Queue) left() (n int, next time.Time) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, m := range q.waiting {
+		if next.IsZero() || m.shown.Before(next) {
+			next = m.shown
+		}
+	}
+	return len(q.waiting), next
+}
