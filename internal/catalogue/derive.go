@@ -22,7 +22,7 @@ type Pattern struct {
 	Label string `json:"-"`
 	About string `json:"-"`
 
-	Source     []string      `json:"source"`      // such as aws.s3
+	Source     []any         `json:"source"`      // such as aws.s3, or {"prefix": …}
 	DetailType []string      `json:"detail-type"` // DetailType of package cloudtrail
 	Detail     PatternDetail `json:"detail"`
 }
@@ -257,12 +257,34 @@ func service(eventSource string) string {
 // envelopes returns the sources that EventBridge may give to the events of an
 // event source: aws. and its first label. For sources of several labels that is
 // documented nowhere, so that the last one is taken too.
-func envelopes(eventSource string) []string {
+func envelopes(eventSource string) []any {
 	first, _, _ := strings.Cut(eventSource, ".")
 	if last := service(eventSource); last != first {
-		return []string{"aws." + first, "aws." + last}
+		return []any{"aws." + first, "aws." + last}
 	}
-	return []string{"aws." + first}
+	return []any{"aws." + first}
+}
+
+// Removals returns the pattern that lets through the calls which take tags away, of
+// all services: [IsRemoval].
+func Removals() Pattern {
+	p := newPattern("removals", 0, "Calls that take tags away")
+	p.Source = []any{prefix{"aws."}}
+	for _, verb := range removing() {
+		p.Detail.EventName = append(p.Detail.EventName, prefix{verb})
+	}
+	return p
+}
+
+// IsRemoval reports whether a call takes tags away, by its name. Calls that replace
+// all tags or overwrite one aren't told from those that add some.
+func IsRemoval(eventName string) bool {
+	return slices.ContainsFunc(removing(), func(verb string) bool { return strings.HasPrefix(eventName, verb) })
+}
+
+// removing are the names that services have for it, or their beginnings.
+func removing() []string {
+	return []string{"DeleteBucketTagging", "DeleteTags", "RemoveTags", "Untag"}
 }
 
 // Actions returns the IAM actions that tagging what the rows create needs,

@@ -96,7 +96,8 @@ func TestPatterns(t *testing.T) {
 					t.Errorf("the label %q is there already, or is no part of a rule's name: %q", p.Label, p.About)
 				}
 				labels[p.Label] = true
-				for _, s := range p.Source {
+				for _, source := range p.Source {
+					s := source.(string)
 					// Parts of one source are divided by names; lex and models.lex
 					// by the eventSource.
 					if other, ok := sources[s]; ok && len(p.Detail.EventSource) == 0 {

@@ -143,19 +143,15 @@ func (v Value) True() bool {
 	return v.r.Type == gjson.True || v.r.Type == gjson.String && strings.EqualFold(v.r.Str, "true")
 }
 
-// Has reports whether a text stands anywhere in the value: whole, or as the last part
-// of a path or an ARN.
-func (v Value) Has(text string) bool { return has(v.r, text) }
-
-func has(r gjson.Result, text string) bool {
-	if r.Type == gjson.String {
-		before, found := strings.CutSuffix(r.Str, text)
-		return found && (before == "" || strings.HasSuffix(before, "/") || strings.HasSuffix(before, ":"))
+// Any reports whether one of the texts anywhere in the value matches.
+func (v Value) Any(match func(text string) bool) bool {
+	if v.r.Type == gjson.String {
+		return match(v.r.Str)
 	}
 	found := false
-	if r.IsObject() || r.IsArray() {
-		r.ForEach(func(_, member gjson.Result) bool {
-			found = has(member, text)
+	if v.r.IsObject() || v.r.IsArray() {
+		v.r.ForEach(func(_, member gjson.Result) bool {
+			found = value(member).Any(match)
 			return !found
 		})
 	}

@@ -4,17 +4,20 @@
 //
 // # What becomes of a message
 //
-// A message is acknowledged when its event is done with: tagged, already as
-// wanted, or skipped for a reason. Every other message is reported as failed
-// (ReportBatchItemFailures), so that the queue delivers it again and, after the
-// queue's maximum of receives, keeps it in the dead-letter queue. That holds for
-// a message that can't be read too: it never holds up the rest of its batch and
-// it is never thrown away.
+// Each has one [End], decided in ends.go. It is acknowledged when its event is done
+// with: tagged, already as wanted, skipped for a reason, or denied twice. What can't
+// be done yet is hidden until the schedule's next try (package schedule) and reported
+// as failed (ReportBatchItemFailures). What never can be, a message that can't be read
+// among it, and what wasn't possible for the whole schedule, the function itself sends
+// to the dead-letter queue, with the reason as an attribute, and acknowledges. Nothing
+// is acknowledged that SQS hasn't taken. The queue's own count of receives is for
+// messages that kill their function.
 //
 // # Logs
 //
 // One line of JSON an event, with the keys of the Key constants; the whole
-// event only at debug level.
+// event only at debug level. Where the configuration asks for it, a line "tags
+// removed" for each call that takes our tags away.
 //
 // # Metrics
 //
@@ -28,6 +31,9 @@
 //     of them.
 //   - Calls, Throttles (Count; Kind, or API): requests sent to AWS, retries
 //     included, and those that AWS refused for their rate. Kind is read or write.
+//   - Ends (Count; End): messages by their end.
+//   - Denied (Count; Account and Service): resources whose tagging AWS refused.
+//   - TagsRemoved (Count; none, or Service): calls that took our tags away.
 //   - TagLatency (Seconds): from eventTime to the tag written.
 //   - Refused (Count): resources that an event may not name, see pipeline.Guard.
 //   - ConfigurationRefused (Count): looks that found no configuration to take, see

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"autotagger/internal/apply"
@@ -172,11 +173,19 @@ func (p *Pipeline) suspects(results []Result, todo func(*ResourceResult) bool) [
 		}
 		for j, res := range results[i].Plan.Resources {
 			out := &results[i].Resources[j]
-			chosen := !e.Request.Exists() || e.Request.Has(res.Name())
-			if chosen && todo(out) && res.Mode != policy.Observe && p.Guard.Refuses(e, res) == "" {
+			if chosen(e, res.Name()) && todo(out) && res.Mode != policy.Observe && p.Guard.Refuses(e, res) == "" {
 				all = append(all, suspect{e, res, out})
 			}
 		}
 	}
 	return all
+}
+
+// chosen reports whether the caller may have chosen a resource's name: the request has
+// it, whole or as the last part of a path or an ARN.
+func chosen(e *cloudtrail.Event, name string) bool {
+	return !e.Request.Exists() || e.Request.Any(func(text string) bool {
+		before, found := strings.CutSuffix(text, name)
+		return found && (before == "" || strings.HasSuffix(before, "/") || strings.HasSuffix(before, ":"))
+	})
 }

@@ -28,6 +28,9 @@ type Plan struct {
 	Detail    string         // more about the reason, for the log
 	Creator   attribute.Creator
 	Resources []Resource
+	// Removed are our tag keys that the call took away, where the policy wants to
+	// know of it.
+	Removed []string
 }
 
 // Resource is one resource and what it is to carry.
@@ -55,7 +58,7 @@ func (p *Planner) Plan(e *cloudtrail.Event) (Plan, error) {
 		reason, detail = resolve.OwnEvent, "made by the role "+plan.Creator.Role
 	}
 	if reason != "" {
-		plan.Reason, plan.Detail = reason, detail
+		plan.Reason, plan.Detail, plan.Removed = reason, detail, p.removed(e, reason)
 		return plan, nil
 	}
 	for _, r := range created {

@@ -26,6 +26,9 @@ func (p *Policy) Beyond(deployed *Policy) []string {
 			all = append(all, fmt.Sprintf("catalogue.disable: there are no rules and permissions for %s, which it no longer names", quoted(call)))
 		}
 	}
+	if p.RemovedTags && !deployed.RemovedTags {
+		all = append(all, "report-removed-tags: there is no rule for it")
+	}
 	switch {
 	case !p.CORS.Declared:
 		all = append(all, "cors: is missing; a deployment has to say which rules buckets get, or off")

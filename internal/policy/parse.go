@@ -63,6 +63,7 @@ func (b *builder) policy(root *node) *Policy {
 		b.cors(&p.CORS, n)
 	}
 	b.catalogue(&p.Catalogue, root.get("catalogue"))
+	p.RemovedTags = root.get("report-removed-tags").is(true)
 	if n := root.get("own-roles"); n != nil {
 		p.OwnRoles = append(p.OwnRoles, n.strs()...)
 	}

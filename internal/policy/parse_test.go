@@ -125,6 +125,7 @@ func TestParseExample(t *testing.T) {
 	}
 	want.Overrides = append(want.Overrides, policy.Override{Accounts: []string{"2222*"}, Mode: policy.Observe})
 	want.Catalogue = policy.Catalogue{Enable: []string{"*:Run*"}, Disable: []string{"ec2:CreateDefault*"}}
+	want.RemovedTags = true
 	want.OwnRoles = append(want.OwnRoles, "platform-replay-*")
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("Parse(example) =\n%+v\nwant\n%+v", got, want)

@@ -83,6 +83,8 @@ type Policy struct {
 	Exclude    Exclude
 	CORS       CORS
 	Catalogue  Catalogue
+	// RemovedTags reports calls that take our tags away.
+	RemovedTags bool
 	// OwnRoles are globs over the names of the roles we run under ourselves:
 	// those of the deployed functions, and what the configuration adds.
 	OwnRoles []string
