@@ -119,6 +119,10 @@ func addForwarding(stack awscdk.Stack, bus *string, rows []*catalogue.Row) error
 			}}),
 		},
 	})
+	// Every rule repeats these ids.
+	for id, construct := range map[string]constructs.IConstruct{"Queue": undelivered, "QueuePolicy": undelivered.Node().FindChild(jsii.String("Policy")), "Role": role} {
+		construct.Node().DefaultChild().(awscdk.CfnElement).OverrideLogicalId(jsii.String(id))
+	}
 	to := target{
 		arn: bus, role: role.RoleArn(), undelivered: undelivered.QueueArn(),
 		first: []constructs.IDependable{undelivered.Node().FindChild(jsii.String("Policy"))},
