@@ -472,10 +472,27 @@ func (a *Applier) write(ctx context.Context, items []*item) {
 					it.reader, it.read = it.own, false
 				}
 			default:
+				if e, ok := it.explainer(); ok {
+					err = e.explain(ctx, it.target, err)
+				}
 				it.fail(err)
 			}
 		}
 	})
+}
+
+// explainer is a service's own store that knows what its refusals mean, for what
+// another store has asked.
+type explainer interface {
+	explain(ctx context.Context, t target, err error) error
+}
+
+func (it *item) explainer() (e explainer, ok bool) {
+	if it.own == nil || it.writer == it.own {
+		return nil, false
+	}
+	e, ok = it.own.store.(explainer)
+	return e, ok
 }
 
 // batch is what one call of a store gets.
