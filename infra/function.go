@@ -38,6 +38,8 @@ type job struct {
 	id          string // Tagger: the same as CDK writes it
 	description string
 	rows        []*catalogue.Row // whose calls it handles
+	// removals adds the calls that take tags away.
+	removals bool
 	// concurrency is how many batches are handled at once. Tag APIs are
 	// throttled by account: more would only be refused more often.
 	// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
@@ -51,13 +53,22 @@ type job struct {
 	logs        awslogs.LogGroup
 }
 
+// patterns are those of the job's events.
+func (j *job) patterns() ([]catalogue.Pattern, error) {
+	all, err := catalogue.Patterns(j.rows)
+	if err == nil && j.removals {
+		all = append(all, catalogue.Removals())
+	}
+	return all, err
+}
+
 // addJob makes the function with its queues, rules and permissions.
 func (h *hub) addJob(j *job, stage string) error {
 	code, err := makeAsset(stage, h.settings, j.name)
 	if err != nil {
 		return err
 	}
-	patterns, err := catalogue.Patterns(j.rows)
+	patterns, err := j.patterns()
 	if err != nil {
 		return err
 	}

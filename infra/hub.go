@@ -79,7 +79,7 @@ func newJobs(s Settings, rows []*catalogue.Row) []*job {
 	jobs := []*job{{
 		name: deployment.Tagger, id: "Tagger",
 		description: "Tags new resources with their creator and cost center",
-		rows:        rows, concurrency: 5,
+		rows:        rows, removals: s.Policy.RemovedTags, concurrency: 5,
 		allow: func(role awsiam.Role) error {
 			allowHistory(role)
 			return allowTagging(role, catalogue.Actions(rows), s.Policy.Keys())

@@ -304,19 +304,13 @@ func readConfig(name string) (*policy.Policy, []byte, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading the configuration: %w", err)
 	}
-	p, err := policy.Parse(name, data)
-	if err != nil {
-		return nil, nil, fmt.Errorf("the configuration has faults:\n%w", err)
-	}
-	if !p.CORS.Declared {
-		return nil, nil, fmt.Errorf("%s doesn't say which cross-origin rules new buckets get: add cors: with rules, or cors: off", name)
-	}
 	rows, err := catalogue.Default().All()
 	if err != nil {
 		return nil, nil, err
 	}
-	if unmatched := p.UnmatchedCalls(rows); len(unmatched) > 0 {
-		return nil, nil, fmt.Errorf("the configuration has faults:\n%s: %s", name, strings.Join(unmatched, "\n"+name+": "))
+	p, err := policy.ParseForDeployment(name, data, rows)
+	if err != nil {
+		return nil, nil, fmt.Errorf("the configuration has faults:\n%w", err)
 	}
 	return p, data, nil
 }

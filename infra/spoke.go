@@ -49,17 +49,19 @@ func rolesSpoke(s Settings, rows []*catalogue.Row) spoke {
 
 // rulesSpoke is what a region has whose events are wanted, companionSpoke one of
 // which only the events of global services are.
-func rulesSpoke(rows []*catalogue.Row) spoke {
+func rulesSpoke(s Settings, rows []*catalogue.Row) spoke {
 	return spoke{
 		set: deployment.RulesStackSet, description: "Forwards events to the hub of autotagger",
-		add: func(stack awscdk.Stack, bus *string) error { return addForwarding(stack, bus, rows) },
+		add: func(stack awscdk.Stack, bus *string) error { return addForwarding(stack, bus, newJobs(s, rows)[0]) },
 	}
 }
 
-func companionSpoke(rows []*catalogue.Row) spoke {
+func companionSpoke(s Settings, rows []*catalogue.Row) spoke {
 	return spoke{
 		set: deployment.CompanionStackSet, description: "Forwards events of global services to the hub of autotagger",
-		add: func(stack awscdk.Stack, bus *string) error { return addForwarding(stack, bus, catalogue.Global(rows)) },
+		add: func(stack awscdk.Stack, bus *string) error {
+			return addForwarding(stack, bus, newJobs(s, catalogue.Global(rows))[0])
+		},
 	}
 }
 
@@ -88,12 +90,12 @@ func places(s Settings, rows []*catalogue.Row) (all, global, warnings []string) 
 	return all, global, warnings
 }
 
-// addForwarding adds rules that forward the events of rows to the hub's bus, and
-// the alarms of this region. Each bus passes an event on once only, so that the
+// addForwarding adds rules that forward the tagger's events to the hub's bus, which
+// are those of all functions, and the alarms of this region. Each bus passes an event on once only, so that the
 // hub's bus is no way to another.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-account.html
-func addForwarding(stack awscdk.Stack, bus *string, rows []*catalogue.Row) error {
-	patterns, err := catalogue.Patterns(rows)
+func addForwarding(stack awscdk.Stack, bus *string, tagger *job) error {
+	patterns, err := tagger.patterns()
 	if err != nil {
 		return err
 	}
@@ -212,7 +214,7 @@ func addSpokes(app awscdk.App, s Settings, rows []*catalogue.Row, all, global, w
 	if s.Organization != "" {
 		errRoles = add(rolesSpoke(s, rows), []string{s.Region})
 	}
-	if err := errors.Join(errRoles, add(rulesSpoke(rows), all), add(companionSpoke(rows), global)); err != nil {
+	if err := errors.Join(errRoles, add(rulesSpoke(s, rows), all), add(companionSpoke(s, rows), global)); err != nil {
 		return err
 	}
 	if len(stacks) == 0 {
@@ -240,7 +242,7 @@ func (h *hub) addRegions(app awscdk.App, all, global []string) error {
 		}
 		return nil
 	}
-	return errors.Join(add(rulesSpoke(h.rows), all), add(companionSpoke(h.rows), global))
+	return errors.Join(add(rulesSpoke(h.settings, h.rows), all), add(companionSpoke(h.settings, h.rows), global))
 }
 
 // template returns the spoke as a template for any account and region, with the

@@ -37,7 +37,7 @@ func organisation(t *testing.T) Settings {
 func spokeTemplates(t *testing.T) (texts map[string]string, templates map[string]template) {
 	t.Helper()
 	texts, templates = map[string]string{}, map[string]template{}
-	for _, sp := range []spoke{rolesSpoke(organisation(t), rowsOn(t)), rulesSpoke(rowsOn(t)), companionSpoke(rowsOn(t))} {
+	for _, sp := range []spoke{rolesSpoke(organisation(t), rowsOn(t)), rulesSpoke(organisation(t), rowsOn(t)), companionSpoke(organisation(t), rowsOn(t))} {
 		text, err := sp.template()
 		if err != nil {
 			t.Fatal(err)
@@ -94,7 +94,7 @@ func TestSpokeTemplatesFit(t *testing.T) {
 	}
 	s := organisation(t)
 	s.Policy = p
-	for _, sp := range []spoke{rolesSpoke(s, p.RowsOn(all)), rulesSpoke(p.RowsOn(all))} {
+	for _, sp := range []spoke{rolesSpoke(s, p.RowsOn(all)), rulesSpoke(s, p.RowsOn(all))} {
 		text, err := sp.template()
 		if err != nil {
 			t.Fatal(err)
@@ -153,13 +153,13 @@ func TestPlainTemplatesFit(t *testing.T) {
 }
 
 // patternOf is a rule's pattern, which is an object or the text of one.
-func patternOf(t *testing.T, r rule) []byte {
+func patternOf(t *testing.T, pattern json.RawMessage) []byte {
 	t.Helper()
 	var text string
-	if err := json.Unmarshal(r.EventPattern, &text); err == nil {
+	if err := json.Unmarshal(pattern, &text); err == nil {
 		return []byte(text)
 	}
-	return r.EventPattern
+	return pattern
 }
 
 // A spoke forwards what the catalogue's rows are for, and its alarms; each rule
@@ -184,7 +184,7 @@ func TestForwarding(t *testing.T) {
 		queues := all[queue](t, tpl, "AWS::SQS::Queue")
 		roles := all[forwardRole](t, tpl, "AWS::IAM::Role")
 		for id, r := range all[rule](t, tpl, "AWS::Events::Rule") {
-			got = append(got, canonical(t, patternOf(t, r)))
+			got = append(got, canonical(t, patternOf(t, r.EventPattern)))
 			if !strings.HasPrefix(r.Name, "autotagger-forward-") || r.EventBusName.Ref != "" || r.State == "DISABLED" || len(r.Targets) != 1 {
 				t.Errorf("%s: %s: %+v", name, id, r)
 				continue
@@ -320,12 +320,15 @@ func quaminaOf(t *testing.T, tpl template, prefix string) *quamina.Quamina {
 		t.Fatal(err)
 	}
 	n := 0
-	for _, r := range all[rule](t, tpl, "AWS::Events::Rule") {
+	for _, r := range all[struct {
+		Name         string
+		EventPattern json.RawMessage
+	}](t, tpl, "AWS::Events::Rule") {
 		if !strings.HasPrefix(r.Name, prefix) {
 			continue
 		}
 		n++
-		if err := q.AddPattern(r.Name, string(patternOf(t, r))); err != nil {
+		if err := q.AddPattern(r.Name, string(patternOf(t, r.EventPattern))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -637,5 +640,30 @@ func TestPlainSpoke(t *testing.T) {
 	}
 	if n == 0 {
 		t.Error("it has no rules")
+	}
+}
+
+// Calls that take tags away are forwarded and taken where they are to be reported,
+// beside the same rules as else.
+func TestRemovals(t *testing.T) {
+	with, err := testSettings(testConfig+"report-removed-tags: true\n", bootstraps(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	with.Companions = true
+	_, app := stacks(t, with)
+	const event = `{"source":"aws.sqs","detail-type":"AWS API Call via CloudTrail","detail":{"eventSource":"sqs.amazonaws.com","eventName":"UntagQueue"}}`
+	for stack, prefix := range map[string]string{"Autotagger": "autotagger-tagger-", "Autotagger-companion-us-east-1": "autotagger-forward-"} {
+		tpl, err := templateOf(app.Node().FindChild(jsii.String(stack)).(awscdk.Stack))
+		if err != nil {
+			t.Fatal(err)
+		}
+		names, err := quaminaOf(t, tpl, prefix+"removals").MatchesForEvent([]byte(event))
+		if err != nil || len(names) != 1 {
+			t.Errorf("%s: %v, %v", stack, names, err)
+		}
+	}
+	if m, err := matcher(t, "tagger").MatchesForEvent([]byte(event)); err != nil || len(m) > 0 {
+		t.Errorf("it arrives where it isn't to be reported: %v, %v", m, err)
 	}
 }

@@ -21,13 +21,13 @@ func (h *hub) addStackSets(all, global []string, way ...constructs.IDependable) 
 	if err != nil {
 		return err
 	}
-	if _, err := h.addStackSet("RulesStackSet", rulesSpoke(h.rows), all, append(way, roles)...); err != nil {
+	if _, err := h.addStackSet("RulesStackSet", rulesSpoke(h.settings, h.rows), all, append(way, roles)...); err != nil {
 		return err
 	}
 	if len(global) == 0 {
 		return nil
 	}
-	_, err = h.addStackSet("CompanionStackSet", companionSpoke(h.rows), global, append(way, roles)...)
+	_, err = h.addStackSet("CompanionStackSet", companionSpoke(h.settings, h.rows), global, append(way, roles)...)
 	return err
 }
 
