@@ -26,27 +26,12 @@ func (v *visit) configuration(file string) []Finding {
 	if err != nil {
 		return []Finding{{name, Fail, file, err.Error(), "name the file that is deployed with --config"}}
 	}
-	p, err := deployable(file, data, all)
+	p, err := policy.ParseForDeployment(file, data, all)
 	if err != nil {
 		return []Finding{{name, Fail, file, err.Error(), "mend it: docs/configuration.md"}}
 	}
 	v.policy = p
 	return []Finding{{name, OK, file, fmt.Sprintf("valid; mode %s, keys %s", p.Mode, strings.Join(p.Keys(), ", ")), ""}}
-}
-
-// deployable reads a configuration that a deployment would take.
-func deployable(name string, data []byte, all []*catalogue.Row) (*policy.Policy, error) {
-	p, err := policy.Parse(name, data)
-	if err != nil {
-		return nil, err
-	}
-	if !p.CORS.Declared {
-		return nil, fmt.Errorf("%s doesn't say which cross-origin rules new buckets get: a deployment wants cors: with rules, or cors: off", name)
-	}
-	if unmatched := p.UnmatchedCalls(all); len(unmatched) > 0 {
-		return nil, fmt.Errorf("%s: %s", name, strings.Join(unmatched, "; "))
-	}
-	return p, nil
 }
 
 // terraform is a hint for everyone, since what Terraform manages can't be seen: it

@@ -1,24 +1,18 @@
 package doctor
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 	"strings"
-	"time"
 
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
-	"github.com/aws/smithy-go"
 
 	"autotagger/internal/catalogue"
 	"autotagger/internal/deployment"
+	"autotagger/internal/live"
+	"autotagger/internal/policy"
 )
 
 // parameters looks at the switch and at where the configuration comes from.
@@ -26,7 +20,7 @@ func (v *visit) parameters(ctx context.Context) []Finding {
 	if v.hub == nil {
 		return nil
 	}
-	values, err := v.ssm(ctx, deployment.ParameterWriting, deployment.ParameterConfiguration)
+	values, err := live.Parameters(ctx, v.cfg, deployment.ParameterWriting, deployment.ParameterConfiguration)
 	if err != nil {
 		return []Finding{unseen(deployment.ParameterWriting, err)}
 	}
@@ -105,81 +99,10 @@ func (v *visit) object(ctx context.Context, client *s3.Client, bucket, key strin
 	}
 	all, err := catalogue.Default().All()
 	if err == nil {
-		_, err = deployable(name, data, all)
+		_, err = policy.ParseForDeployment(name, data, all)
 	}
 	if err != nil {
 		return Finding{Status: Fail, Subject: name, Found: err.Error(), Do: "mend it; until then the last good configuration is in force"}
 	}
 	return Finding{Status: OK, Subject: name, Found: "valid"}
-}
-
-// ssm reads parameters; those that aren't there are left out. The SDK's client for
-// the one call would take longer to build than all others together.
-// https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html
-func (v *visit) ssm(ctx context.Context, names ...string) (map[string]string, error) {
-	fail := func(err error) error {
-		return &smithy.OperationError{ServiceID: "SSM", OperationName: "GetParameters", Err: err}
-	}
-	body, err := json.Marshal(map[string]any{"Names": names})
-	if err != nil {
-		return nil, fail(err)
-	}
-	suffix, _ := catalogue.Suffixes(v.partition)
-	endpoint := "https://ssm." + v.region + "." + suffix
-	if v.cfg.BaseEndpoint != nil {
-		endpoint = *v.cfg.BaseEndpoint
-	}
-	for _, source := range v.cfg.ConfigSources {
-		// AWS_ENDPOINT_URL_SSM, and the profile's like:
-		// https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
-		if s, ok := source.(interface {
-			GetServiceBaseEndpoint(context.Context, string) (string, bool, error)
-		}); ok {
-			if url, found, err := s.GetServiceBaseEndpoint(ctx, "SSM"); err == nil && found {
-				endpoint = url
-				break
-			}
-		}
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, bytes.NewReader(body))
-	if err != nil {
-		return nil, fail(err)
-	}
-	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
-	req.Header.Set("X-Amz-Target", "AmazonSSM.GetParameters")
-	if v.cfg.Credentials != nil {
-		creds, err := v.cfg.Credentials.Retrieve(ctx)
-		if err != nil {
-			return nil, fail(err)
-		}
-		sum := sha256.Sum256(body)
-		if err := v4.NewSigner().SignHTTP(ctx, creds, req, hex.EncodeToString(sum[:]), "ssm", v.region, time.Now()); err != nil {
-			return nil, fail(err)
-		}
-	}
-	client := v.cfg.HTTPClient
-	if client == nil {
-		client = http.DefaultClient
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return nil, fail(err)
-	}
-	defer resp.Body.Close()
-	var answer struct {
-		Type       string `json:"__type"`
-		Message    string
-		Parameters []struct{ Name, Value string }
-	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxConfig)).Decode(&answer); err != nil {
-		return nil, fail(fmt.Errorf("reading the answer, %s: %w", resp.Status, err))
-	}
-	if resp.StatusCode != http.StatusOK {
-		return nil, fail(&smithy.GenericAPIError{Code: answer.Type[strings.LastIndexByte(answer.Type, '#')+1:], Message: answer.Message})
-	}
-	values := map[string]string{}
-	for _, p := range answer.Parameters {
-		values[p.Name] = p.Value
-	}
-	return values, nil
 }

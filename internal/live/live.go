@@ -134,7 +134,7 @@ func (c *Configuration) Watch(ctx context.Context, under *policy.Policy) (watche
 
 // look reads the parameters and what they name.
 func (c *Configuration) look(ctx context.Context) error {
-	values, err := parameters(ctx, c.cfg, deployment.ParameterWriting, deployment.ParameterConfiguration)
+	values, err := Parameters(ctx, c.cfg, deployment.ParameterWriting, deployment.ParameterConfiguration)
 	if err != nil {
 		return err
 	}

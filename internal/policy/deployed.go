@@ -1,9 +1,33 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+
+	"autotagger/internal/catalogue"
 )
+
+// ParseForDeployment reads a configuration that is fit to be deployed: it says which
+// cross-origin rules buckets get, and its calls are among the catalogue's rows. The
+// error lists every fault, a line each.
+func ParseForDeployment(name string, data []byte, rows []*catalogue.Row) (*Policy, error) {
+	p, err := Parse(name, data)
+	if err != nil {
+		return nil, err
+	}
+	var faults []error
+	if !p.CORS.Declared {
+		faults = append(faults, fmt.Errorf("%s doesn't say which cross-origin rules new buckets get: add cors: with rules, or cors: off", name))
+	}
+	for _, unmatched := range p.UnmatchedCalls(rows) {
+		faults = append(faults, fmt.Errorf("%s: %s", name, unmatched))
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	return p, nil
+}
 
 // Beyond lists what the policy wants that a deployment made with another one hasn't
 // got: permissions for tag keys, rules and permissions for calls, the function for

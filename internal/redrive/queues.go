@@ -3,7 +3,6 @@ package redrive
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -14,10 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/smithy-go"
 
-	"autotagger/internal/awsapi"
-	"autotagger/internal/catalogue"
 	"autotagger/internal/deployment"
-	"autotagger/internal/resolve"
+	"autotagger/internal/live"
 )
 
 // Functions are the functions that have dead letters.
@@ -61,21 +58,9 @@ func Find(ctx context.Context, cfg aws.Config) (Queues, error) {
 
 // Observing reports whether the functions' switch is off. They look at an event then,
 // and are done with it: a letter that is sent to them is gone, and nothing is tagged.
-// https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html
 func Observing(ctx context.Context, cfg aws.Config) (bool, error) {
-	body, err := awsapi.New(cfg, nil).Do(ctx, awsapi.Call{
-		Service: &catalogue.Service{ID: "SSM", Signing: "ssm", Protocol: catalogue.JSON11, Version: "AmazonSSM"},
-		Op:      "GetParameters", Region: cfg.Region, ARN: "arn:" + resolve.Partition(cfg.Region) + ":",
-		Fields: map[string]any{"Names": []string{deployment.ParameterWriting}},
-	})
-	var answer struct{ Parameters []struct{ Value string } }
-	if err == nil {
-		err = json.Unmarshal(body, &answer)
-	}
-	if err != nil {
-		return false, fmt.Errorf("reading the parameter %s: %w", deployment.ParameterWriting, err)
-	}
-	return len(answer.Parameters) == 1 && answer.Parameters[0].Value == deployment.WritingOff, nil
+	values, err := live.Parameters(ctx, cfg, deployment.ParameterWriting)
+	return values[deployment.ParameterWriting] == deployment.WritingOff, err
 }
 
 // client is for a queue's region, which may be another than the hub's: the SDK calls
