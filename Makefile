@@ -24,6 +24,10 @@ demo: ## tag resources in a local emulator and show the result
 local: node_modules ## deploy the app onto an emulator on this machine, and watch it tag
 	$(GO) run ./cmd/local
 
+.PHONY: local-organization
+local-organization: node_modules ## the same as a hub and a spoke
+	$(GO) run ./cmd/local -organization
+
 # versitygw is an S3 that enforces CORS, in a module of its own.
 build/versitygw: internal/browser/s3/go.mod internal/browser/s3/go.sum
 	$(GO) build -C internal/browser/s3 -o $(abspath $@) github.com/versity/versitygw/cmd/versitygw
@@ -55,7 +59,7 @@ fmt: ## format the code
 .PHONY: verify
 verify: test fuzz bench corpus wire ## the slow extras too; run before a release
 	for run in 1 2 3; do $(GO) test -count=1 -race $(PACKAGES); done
-	$(MAKE) demo local browser
+	$(MAKE) demo local local-organization browser
 
 # Go's fuzzer at times takes the end of its own time for a failure: then there is
 # no failing input.

@@ -20,13 +20,16 @@ And it makes good what differs from AWS:
     here, rather than for "*"
     (https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html);
   - SQS's batch calls need the permission of the single ones
-    (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-batch-api-actions.html).
+    (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-batch-api-actions.html);
+  - policies know aws:ResourceOrgID, as they do aws:PrincipalOrgID, and
+    aws:PrincipalArn of a role's session is the role's
+    (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html).
 """
 
 import json
 
 from ministack import app
-from ministack.core import iam_actions, responses
+from ministack.core import iam_actions, iam_evaluator, responses
 from ministack.services import eventbridge, lambda_svc
 from ministack.services.cloudformation import provisioners
 
@@ -99,6 +102,22 @@ def extract_iam_action(service, *args):
 
 
 iam_actions.extract_iam_action = extract_iam_action
+
+condition_key = iam_evaluator._resolve_condition_key
+
+
+def resolve_condition_key(key, context):
+    if key.lower() == "aws:resourceorgid":
+        account = (context.resource_arn.split(":") + [""] * 5)[4]
+        return iam_evaluator._principal_org_id(account)
+    value = condition_key(key, context)
+    if key.lower() == "aws:principalarn" and ":assumed-role/" in value:
+        account, role = value.split(":")[4], value.split("/")[1]
+        return f"arn:aws:iam::{account}:role/{role}"
+    return value
+
+
+iam_evaluator._resolve_condition_key = resolve_condition_key
 
 
 def placeholder(logical, properties, stack):

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -22,6 +23,14 @@ type cdk struct {
 	dir  string // for what is made
 	url  string // the cloud's
 	out  io.Writer
+	// context is what the app is told besides, such as hub=….
+	context []string
+}
+
+// with is the same with more context.
+func (c cdk) with(context ...string) cdk {
+	c.context = slices.Concat(c.context, context)
+	return c
 }
 
 func (c cdk) config() string { return filepath.Join(c.dir, "autotagger.yaml") }
@@ -40,7 +49,9 @@ func (c cdk) run(ctx context.Context, args ...string) error {
 	if runtime.GOARCH == "amd64" {
 		architecture = "x86_64"
 	}
-	args = append(args, "-c", "config="+c.config(), "-c", "architecture="+architecture)
+	for _, told := range slices.Concat([]string{"config=" + c.config(), "architecture=" + architecture}, c.context) {
+		args = append(args, "-c", told)
+	}
 	fmt.Fprintf(c.out, "  $ npx cdk %s\n", strings.Join(args, " "))
 	// What is synthesised goes beside cdk.out, which may be in use.
 	args = append([]string{"--no-install", "cdk"}, append(args, "--output", filepath.Join(c.dir, "cdk.out"))...)

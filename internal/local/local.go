@@ -14,6 +14,9 @@
 //  7. deploys a changed configuration over it, which handles what has waited, and
 //  8. destroys it, after which nothing of it may be left.
 //
+// With -organization it deploys a hub and a spoke instead, whose events are
+// forwarded and whose roles are assumed (organization.go).
+//
 // What it can't show is in docs/local.md.
 package local
 
@@ -69,6 +72,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("local", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	keep := flags.Bool("keep", false, "keep the deployment until interrupted, to try commands on it")
+	organization := flags.Bool("organization", false, "deploy a hub and spokes, as for an organisation, instead")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return 0
@@ -79,7 +83,11 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "local: unexpected argument %s\n", flags.Arg(0))
 		return 2
 	}
-	if err := run(ctx, *keep, stdout); err != nil {
+	shown := oneAccount()
+	if *organization {
+		shown = hubAndSpokes()
+	}
+	if err := run(ctx, shown, *keep, stdout); err != nil {
 		fmt.Fprintf(stderr, "local: %v\n", err)
 		return 1
 	}
@@ -105,7 +113,37 @@ type waiting struct {
 	since    time.Time
 }
 
-func run(ctx context.Context, keep bool, stdout io.Writer) (err error) {
+// part is a part of what is shown. What isn't as it should be is shown too, and
+// ends the run after it.
+type part func(*stage, context.Context) error
+
+// walk is what is shown: first, before a person may try commands, then, and last,
+// when the functions' logs are gone.
+type walk struct{ first, then, last []part }
+
+// oneAccount is a deployment for one account.
+func oneAccount() walk {
+	return walk{
+		first: []part{(*stage).deploy, (*stage).tag, (*stage).refuse, (*stage).comeEarly, (*stage).spoil, (*stage).turnOffAndOn, (*stage).checkQueues},
+		then:  []part{(*stage).update, (*stage).checkLoopback},
+		last:  []part{(*stage).destroy},
+	}
+}
+
+// walk goes through parts, until one isn't as it should be.
+func (s *stage) walk(ctx context.Context, parts []part) error {
+	for _, p := range parts {
+		if err := p(s, ctx); err != nil {
+			return err
+		}
+		if s.differs {
+			return errDiffers
+		}
+	}
+	return nil
+}
+
+func run(ctx context.Context, shown walk, keep bool, stdout io.Writer) (err error) {
 	s := &stage{out: stdout, started: time.Now()}
 	if s.root, err = projectRoot(ctx); err != nil {
 		return err
@@ -124,12 +162,8 @@ func run(ctx context.Context, keep bool, stdout io.Writer) (err error) {
 	s.account = newAccount(s.cloud.Config())
 	s.cdk = cdk{root: s.root, dir: s.dir, url: s.cloud.URL, out: s.out}
 
-	for _, part := range []func(context.Context) error{
-		s.deploy, s.tag, s.refuse, s.comeEarly, s.spoil, s.turnOffAndOn, s.checkQueues,
-	} {
-		if err := part(ctx); err != nil {
-			return s.explain(err)
-		}
+	if err := s.walk(ctx, shown.first); err != nil {
+		return s.explain(err)
 	}
 	if keep {
 		s.step("The deployment keeps running until you press Ctrl-C")
@@ -137,20 +171,11 @@ func run(ctx context.Context, keep bool, stdout io.Writer) (err error) {
 		<-ctx.Done()
 		return nil
 	}
-	for _, part := range []func(context.Context) error{s.update, s.checkLoopback} {
-		if err := part(ctx); err != nil {
-			return s.explain(err)
-		}
+	if err := s.walk(ctx, shown.then); err != nil {
+		return s.explain(err)
 	}
-	// The logs go with the deployment.
-	if s.differs {
-		return s.explain(errDiffers)
-	}
-	if err := s.destroy(ctx); err != nil {
+	if err := s.walk(ctx, shown.last); err != nil {
 		return err
-	}
-	if s.differs {
-		return errDiffers
 	}
 	s.step("Everything is as it should be, after %.0f s", time.Since(s.started).Seconds())
 	return nil
@@ -207,18 +232,26 @@ func (s *stage) deploy(ctx context.Context) error {
 	if err := s.cdk.run(ctx, "deploy", "--all", "--require-approval", "never"); err != nil {
 		return err
 	}
+	if err := s.showStacks(ctx, 2); err != nil {
+		return err
+	}
+	return s.cloud.EnforceIAM(ctx, true)
+}
+
+// showStacks shows what is deployed, which is to be so many stacks.
+func (s *stage) showStacks(ctx context.Context, want int) error {
 	stacks, err := s.account.stacks(ctx)
 	if err != nil {
 		return err
 	}
-	s.check(len(stacks) == 2, "%d stacks", len(stacks))
+	s.check(len(stacks) == want, "%d stacks", len(stacks))
 	for _, d := range stacks {
 		fmt.Fprintf(s.out, "  stack %s: %d resources\n", d.name, d.resources)
 		for _, kind := range slices.Sorted(maps.Keys(d.placeholders)) {
 			fmt.Fprintf(s.out, "  of these, the emulator doesn't know %d of type %s\n", d.placeholders[kind], kind)
 		}
 	}
-	return s.cloud.EnforceIAM(ctx, true)
+	return nil
 }
 
 // tag creates resources, puts their events on the bus and waits for their tags.
@@ -261,7 +294,7 @@ func (s *stage) deliver(ctx context.Context, r shop.Resource, event []byte) (now
 			return shop.State{}, 0, err
 		}
 		took = time.Since(start)
-		if now.Equal(r.Want) || took > patience {
+		if now.Equal(r.Want) || took > 2*soon {
 			return now, took, nil
 		}
 		if err := pause(ctx, 10*time.Millisecond); err != nil {
@@ -372,13 +405,16 @@ func (s *stage) turnOffAndOn(ctx context.Context) error {
 	if err := s.account.write(ctx, true); err != nil {
 		return err
 	}
-	took, ok, err = s.until(ctx, "on", func(now shop.State) bool { return len(now.Tags) == 2 && now.CORS == shop.CORSByDefault })
+	took, ok, err = s.until(ctx, "on", tagged)
 	if err != nil {
 		return err
 	}
 	s.check(ok, "a new bucket is tagged again %.0f s after it was turned on", took.Seconds())
 	return nil
 }
+
+// tagged reports whether a bucket is as both functions leave it.
+func tagged(now shop.State) bool { return len(now.Tags) == 2 && now.CORS == shop.CORSByDefault }
 
 // until creates buckets until both functions have handled one in the way that is
 // asked for, and returns how long that took.
