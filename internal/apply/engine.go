@@ -28,10 +28,12 @@ const maxTags = 50
 const freshFor = 5 * time.Minute
 
 // fewReads is up to how many new resources of a batch are asked for at their own
-// services where GetResources is silent. A burst of more is taken to be untagged:
-// services let their tags be read only slowly (DynamoDB ten a second,
+// services where GetResources is silent, those first whose call succeeds for what
+// exists, too. A burst of more is taken to be untagged: services let their tags be
+// read only slowly (DynamoDB ten a second,
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ListTagsOfResource.html),
-// and the queue would wait for that.
+// and the queue would wait for that. What exists and was tagged before GetResources'
+// lag is known all the same.
 const fewReads = 10
 
 // target is one resource, for a store.
@@ -171,7 +173,8 @@ type item struct {
 	target
 	reqs           []int // indices of its requests, oldest event first
 	want, known    map[string]string
-	fresh          bool
+	fresh          bool // every event is younger than freshFor
+	upsert         bool // the call may have found the resource there
 	reader, writer *system
 	own            *system // the service's own, where writer is another
 	existing       map[string]string
@@ -247,7 +250,8 @@ func (a *Applier) items(reqs []Request) []*item {
 			a.route(it, r.API, r.Calls)
 		}
 		it.reqs = append(it.reqs, i)
-		it.fresh = it.fresh && !r.Upsert && !r.EventTime.IsZero() && a.o.Now().Sub(r.EventTime) < freshFor
+		it.upsert = it.upsert || r.Upsert
+		it.fresh = it.fresh && !r.EventTime.IsZero() && a.o.Now().Sub(r.EventTime) < freshFor
 	}
 	for _, it := range items {
 		slices.SortStableFunc(it.reqs, func(x, y int) int { return reqs[x].EventTime.Compare(reqs[y].EventTime) })
@@ -385,14 +389,21 @@ func (a *Applier) read(ctx context.Context, items []*item) {
 	}
 }
 
-// askAbout turns the quiet items to their own services, where they are few.
+// askAbout turns the quiet items to their own services, where they are few: all, or
+// else those that may have been there before.
 func (a *Applier) askAbout(items []*item) {
-	var quiet []*item
+	var quiet, upserts []*item
 	for _, it := range items {
 		if it.quiet {
 			quiet = append(quiet, it)
 			it.quiet = false
+			if it.upsert {
+				upserts = append(upserts, it)
+			}
 		}
+	}
+	if len(quiet) > fewReads {
+		quiet = upserts
 	}
 	if len(quiet) > fewReads {
 		return

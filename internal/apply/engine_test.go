@@ -179,7 +179,9 @@ func TestSilence(t *testing.T) {
 		"many new ones":              {11, func(*apply.Request) {}, "", apply.Tagged, 0},
 		"many old ones":              {11, func(r *apply.Request) { r.EventTime = today.Add(-time.Hour) }, "", apply.Unchanged, 11},
 		"no time":                    {11, func(r *apply.Request) { r.EventTime = time.Time{} }, "", apply.Unchanged, 11},
-		"upserts":                    {11, func(r *apply.Request) { r.Upsert = true }, "", apply.Unchanged, 11},
+		"few upserts":                {10, func(r *apply.Request) { r.Upsert = true }, "", apply.Unchanged, 10},
+		"many upserts":               {11, func(r *apply.Request) { r.Upsert = true }, "", apply.Tagged, 0},
+		"many old upserts":           {11, func(r *apply.Request) { r.Upsert, r.EventTime = true, today.Add(-time.Hour) }, "", apply.Unchanged, 11},
 		"an answer that isn't whole": {11, func(*apply.Request) {}, "more", apply.Unchanged, 11},
 	} {
 		e := script(t, func(a asked) answer {
@@ -205,6 +207,34 @@ func TestSilence(t *testing.T) {
 		if n := e.count("ListTagsOfResource"); n != c.ownRead {
 			t.Errorf("%s: %d own reads, want %d", name, n, c.ownRead)
 		}
+	}
+}
+
+// TestSilenceAboutUpserts: of a burst, what may have been there before is asked for
+// where it is little.
+func TestSilenceAboutUpserts(t *testing.T) {
+	t.Parallel()
+	e := script(t, func(a asked) answer {
+		switch a.Op {
+		case "GetResources":
+			return mapping(nil)
+		case "ListTagsOfResource":
+			return answer{Status: 200, Body: map[string]any{"Tags": []any{map[string]string{"Key": "creator", "Value": "bob"}}}}
+		}
+		return failures(nil)
+	})
+	var reqs []apply.Request
+	for i := range 100 {
+		reqs = append(reqs, request(table(i), "tagging"))
+		reqs[i].Upsert = i%25 == 0
+	}
+	for i, got := range apply.New(e.config(), options()).Tag(t.Context(), reqs) {
+		if want := map[bool]apply.Outcome{true: apply.Unchanged, false: apply.Tagged}[reqs[i].Upsert]; got.Outcome != want {
+			t.Errorf("request %d: %+v, want %s", i, got, want)
+		}
+	}
+	if n := e.count("ListTagsOfResource"); n != 4 {
+		t.Errorf("%d own reads, want 4", n)
 	}
 }
 
