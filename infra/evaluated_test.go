@@ -39,12 +39,12 @@ func parsed(t *testing.T, text string) iampolicy.Document {
 
 // allActions is every action that IAM knows, read from the models.
 var allActions = sync.OnceValues(func() ([]string, error) {
-	aws, err := models.Read(context.Background(), "../build/inputs")
+	iam, err := models.ReadIAM(context.Background(), "../build/inputs")
 	if err != nil {
 		return nil, err
 	}
 	var actions []string
-	for prefix, service := range aws.IAM {
+	for prefix, service := range iam {
 		for _, a := range service.Actions {
 			actions = append(actions, prefix+":"+a.Name)
 		}

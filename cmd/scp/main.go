@@ -46,7 +46,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		return err
 	}
 	o.Keys = p.Keys()
-	aws, err := models.Read(ctx, *inputs)
+	iam, err := models.ReadIAM(ctx, *inputs)
 	if err != nil {
 		return err
 	}
@@ -54,5 +54,5 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return scp.Cover(aws.IAM, catalogue.Actions(rows)).Write(*out, o, stdout)
+	return scp.Cover(iam, catalogue.Actions(rows)).Write(*out, o, stdout)
 }

