@@ -161,8 +161,11 @@ func negated(not bool, t truth) truth {
 // matchAction: actions are the same in upper and lower case.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html
 func matchAction(pattern, action string) bool {
-	if pattern == "*" {
+	switch {
+	case pattern == "*":
 		return true
+	case !strings.ContainsAny(pattern, "*?"):
+		return strings.EqualFold(pattern, action)
 	}
 	// Most patterns are another service's.
 	service, _, _ := strings.Cut(pattern, ":")
