@@ -212,8 +212,8 @@ func (s *stage) explain(err error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	text, failed := s.account.log(ctx)
-	if failed != nil {
-		return err // the cloud may be gone, as after an interrupt
+	if failed != nil || text == "" {
+		return err // there may be no functions yet
 	}
 	return fmt.Errorf("%w\nThe functions' logs end:\n%s", err, text[max(0, len(text)-4<<10):])
 }
