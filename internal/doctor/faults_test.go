@@ -133,7 +133,7 @@ func TestFaults(t *testing.T) {
 				w.must(err)
 			}, check: "rules", status: doctor.Fail, subject: "eu-west-1 default", found: "autotagger-tagger-s3 is disabled", do: "aws events enable-rule --region eu-west-1"},
 			{name: "dead letter", make: func() { send(queueURL("TaggerDeadLetterQueueUrl")) },
-				check: "queues", status: doctor.Fail, subject: "TaggerDeadLetter", found: "1 message: events that the function gave up on", do: "start-message-move-task --region eu-west-1 --source-arn arn:aws:sqs:eu-west-1:"},
+				check: "queues", status: doctor.Fail, subject: "TaggerDeadLetter", found: "1 message: events that the function gave up on", do: "autotagger redrive --replay"},
 		},
 		{
 			{name: "parameters gone", make: func() { parameter("") },
@@ -145,7 +145,7 @@ func TestFaults(t *testing.T) {
 				w.must(err)
 			}, check: "regions", status: doctor.Warn, subject: "us-east-1", found: "cloudfront", do: "make deploy"},
 			{name: "undelivered", make: func() { send(queueURL("UndeliveredQueueUrl")) },
-				check: "queues", status: doctor.Fail, subject: "Undelivered", found: "could not deliver", do: "autotagger replay"},
+				check: "queues", status: doctor.Fail, subject: "Undelivered", found: "could not deliver", do: "autotagger redrive"},
 			{name: "mapping off", make: func() {
 				out, err := fn.ListEventSourceMappings(ctx, &lambda.ListEventSourceMappingsInput{FunctionName: aws.String("autotagger-cors")})
 				w.must(err)

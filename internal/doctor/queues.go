@@ -17,7 +17,9 @@ import (
 )
 
 // old is how long the oldest message of a working queue may wait before it is worth
-// a look. A resource that isn't ready yet is tried again for about an hour.
+// a look. SQS leaves out those that were received three times, as what is tried again
+// for twelve hours.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
 const old = time.Hour
 
 // queue is a queue and what is in it.
@@ -174,11 +176,14 @@ func (v *visit) queues(ctx context.Context) []Finding {
 		case q.kind() == "dead letters":
 			f.Status = Fail
 			f.Found += ": events that the function gave up on, kept for 14 days"
-			f.Do = "find out why in the function's log, mend it, then aws sqs start-message-move-task --region " + q.region + " --source-arn " + q.arn
+			f.Do = "autotagger redrive says why; mend it, then autotagger redrive --replay: docs/redrive.md"
 		case q.kind() == "undelivered":
 			f.Status = Fail
 			f.Found += ": events that EventBridge could not deliver, kept for 14 days"
-			f.Do = "the attribute ERROR_MESSAGE of each says why (aws sqs receive-message --message-attribute-names All --region " + q.region + " --queue-url " + q.url + "); autotagger replay handles their bodies"
+			f.Do = "autotagger redrive says why; mend it, then autotagger redrive --replay: docs/redrive.md"
+			if q.region != v.region {
+				f.Do = "autotagger redrive --undelivered " + q.url + " says why: docs/redrive.md"
+			}
 		case ages[q.url] > old:
 			f.Status = Warn
 			f.Found += ", the oldest " + ages[q.url].Round(time.Minute).String() + " old"
@@ -227,7 +232,7 @@ func (v *visit) drained(ctx context.Context, file string) []Finding {
 				f.Found = "the queue is gone"
 			case q.inside.total() == 0:
 			case q.kind() == "work":
-				f.Status, f.Found, f.Do = Fail, q.inside.String()+" to be handled yet", "disable the rules, then wait: what isn't ready is tried again for about an hour"
+				f.Status, f.Found, f.Do = Fail, q.inside.String()+" to be handled yet", "disable the rules, then wait: what isn't ready is tried again for up to twelve hours"
 			default:
 				f.Status, f.Found, f.Do = Fail, q.inside.String()+" that nobody handles any more", "redrive or save them ("+page+"), or give them up: aws sqs purge-queue --region "+q.region+" --queue-url "+q.url
 			}

@@ -139,7 +139,7 @@ func gone(r *pipeline.ResourceResult) {
 // the ones that come again, and dead letters that couldn't be sent. Without a Queue
 // those of a function's own accord are left to the queue, too.
 func (h *Handler) finish(ctx context.Context, batch []events.SQSMessage, ends []ending) []events.SQSBatchItemFailure {
-	var failures []events.SQSBatchItemFailure
+	failures := []events.SQSBatchItemFailure{} // null would mean the same to Lambda, not to every emulator
 	leave := func(i int) {
 		failures = append(failures, events.SQSBatchItemFailure{ItemIdentifier: batch[i].MessageId})
 	}
