@@ -89,7 +89,11 @@ func New(cfg aws.Config, o Options) *Applier {
 	if cfg.HTTPClient == nil {
 		cfg.HTTPClient = awshttp.NewBuildableClient() // one pool of connections for all clients
 	}
-	cfg.APIOptions = append(slices.Clone(cfg.APIOptions), awsapi.Observe(o.OnCall, o.Now))
+	gates := newGates()
+	cfg.APIOptions = append(slices.Clone(cfg.APIOptions), awsapi.Observe(func(c awsapi.Attempt) {
+		gates.heed(c)
+		o.OnCall(c)
+	}, o.Now))
 	c := awsapi.New(cfg, o.Credentials)
 	clients := &s3Clients{cfg: cfg, creds: o.Credentials, rates: awsapi.NewRetryers(cfg), by: map[string]*s3.Client{}}
 	// The tagging API's quota is the smallest of all, and shared: a throttle
@@ -100,7 +104,7 @@ func New(cfg aws.Config, o Options) *Applier {
 		o: o, c: c, s3: clients,
 		tagging: &system{
 			name:  "tagging",
-			store: taggingStore{c: patient, service: taggingService(), gates: &gates{full: map[string]time.Time{}}},
+			store: taggingStore{c: patient, service: taggingService(), gates: gates},
 			reads: taggingReads, writes: taggingWrites,
 		},
 		bucket: &system{

@@ -51,7 +51,7 @@ func (s taggingStore) read(ctx context.Context, ts []target) []found {
 	for i, t := range ts {
 		arns[i] = t.arn
 	}
-	if err := s.gates.wait(ctx, "read", ts[0], taggingReadRate); err != nil {
+	if err := s.gates.wait(ctx, false, ts[0]); err != nil {
 		for i := range out {
 			out[i].err = err
 		}
@@ -110,7 +110,7 @@ func (s taggingStore) write(ctx context.Context, ts []target, tags map[string]st
 		}
 		return errs
 	}
-	if err := s.gates.wait(ctx, "write", ts[0], taggingWriteRate); err != nil {
+	if err := s.gates.wait(ctx, true, ts[0]); err != nil {
 		return all(err)
 	}
 	arns := make([]string, len(ts))
@@ -148,33 +148,83 @@ func (s taggingStore) call(op string, t target, in map[string]any) awsapi.Call {
 	return awsapi.Call{Service: s.service, Op: op, Account: t.account, Region: t.region, ARN: t.arn, Fields: in}
 }
 
-// gates pace calls to a documented rate, for each account and region apart. A
-// batch of many creators would else spend its time in throttles and backoffs:
-// the quota is small, and the API is shared with people's own tools.
+// gates pace calls, for each account and region apart. A batch of many creators would
+// else spend its time in throttles and backoffs: the quota is small, and the API is
+// shared with people's own tools. A gate begins with the documented rate. That of an
+// account may be higher: each second of use without a throttle doubles it, and a
+// throttle takes it back.
 //
 // The clock is the machine's own, not Options.Now: it is what the waiting is
 // done by.
 type gates struct {
 	mu sync.Mutex
-	// full is when a gate's bucket will have all its tokens again.
-	full map[string]time.Time
+	by map[string]*gate
 }
 
-// wait takes a token from a bucket that holds a second's worth of calls and
-// refills at rate a second. It returns early with the context's error.
-func (g *gates) wait(ctx context.Context, kind string, t target, rate int) error {
-	key := kind + " " + t.account + " " + t.region
-	step := time.Second / time.Duration(rate)
-	g.mu.Lock()
-	now := time.Now()
-	full := g.full[key]
-	if full.Before(now) {
-		full = now
+// gate is a bucket that holds a second's worth of calls.
+type gate struct {
+	rate  int
+	full  time.Time // when it will have all its tokens again
+	since time.Time // of the rate
+	calls int       // at it
+	until time.Time // before that it doesn't rise
+}
+
+func newGates() *gates { return &gates{by: map[string]*gate{}} }
+
+// sobered is how long a rate doesn't rise after a throttle, and topRate how far it does.
+const (
+	sobered = time.Minute
+	topRate = 160
+)
+
+// of is the gate for a call, whose rate is at least the documented one.
+func (g *gates) of(write bool, account, region string) *gate {
+	key := fmt.Sprint(write, " ", account, " ", region)
+	one := g.by[key]
+	if one == nil {
+		one = &gate{rate: documented(write), since: time.Now()}
+		g.by[key] = one
 	}
-	full = full.Add(step)
-	g.full[key] = full
+	return one
+}
+
+func documented(write bool) int {
+	if write {
+		return taggingWriteRate
+	}
+	return taggingReadRate
+}
+
+// heed slows the calls down that were throttled.
+func (g *gates) heed(c awsapi.Attempt) {
+	if !c.Throttled || c.Service != taggingID {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now, one := time.Now(), g.of(c.Write, c.Account, c.Region)
+	if rate := documented(c.Write); one.rate > rate {
+		*one = gate{rate: rate, full: now.Add(time.Second), since: now} // nothing is left
+	}
+	one.until = now.Add(sobered)
+}
+
+// wait takes a token. It returns early with the context's error.
+func (g *gates) wait(ctx context.Context, write bool, t target) error {
+	g.mu.Lock()
+	now, one := time.Now(), g.of(write, t.account, t.region)
+	if one.full.Before(now) {
+		one.full = now
+	}
+	if now.Sub(one.since) > time.Second && one.calls >= one.rate && one.rate < topRate && now.After(one.until) {
+		one.rate, one.calls, one.since = 2*one.rate, 0, now
+		one.full = now.Add(one.full.Sub(now) / 2)
+	}
+	one.calls++
+	one.full = one.full.Add(time.Second / time.Duration(one.rate))
+	delay := one.full.Sub(now) - time.Second
 	g.mu.Unlock()
-	delay := full.Sub(now) - time.Second
 	return sleep(ctx, delay)
 }
 

@@ -60,10 +60,14 @@ func New(cfg aws.Config, creds func(account string) aws.CredentialsProvider) *Ca
 }
 
 // Patient returns a Caller that tries each call so often, with pauses up to most,
-// unless the configuration says how often.
+// unless the configuration says how often. Whoever uses it paces the calls: it has no
+// rate of its own.
 func (c *Caller) Patient(attempts int, most time.Duration) *Caller {
 	p := *c
 	if c.cfg.RetryMaxAttempts == 0 && c.cfg.Retryer == nil {
+		cfg := c.cfg.Copy()
+		cfg.RetryMode = aws.RetryModeStandard
+		p.retryers = NewRetryers(cfg)
 		p.wrap = func(r aws.Retryer) aws.Retryer {
 			return retry.AddWithMaxBackoffDelay(retry.AddWithMaxAttempts(r, attempts), most)
 		}
