@@ -152,10 +152,10 @@ func (w *World) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 		if queued {
 			most = 300 * time.Millisecond
 		}
-		time.Sleep(time.Duration(w.Seed.draw("halt", key) * float64(most)))
+		time.Sleep(time.Duration(w.Seed.draw("halt", key) * float64(most) * w.Slowness))
 	case endless:
 		if !queued {
-			time.Sleep(2 * timeout)
+			time.Sleep(time.Duration(2 * float64(timeout) * w.Slowness))
 		}
 	case refused:
 		reset(out)

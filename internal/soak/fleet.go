@@ -74,6 +74,8 @@ type Fleet struct {
 
 	Invocations, Killed, Shortened, Overran atomic.Int64
 
+	busy atomic.Int64
+
 	wire   *wire
 	server *http.Server
 }
@@ -91,6 +93,9 @@ func (f *Fleet) Close() {
 	f.wire.Close()
 	time.Sleep(time.Hour)
 }
+
+// Busy is how long the functions have worked, all together.
+func (f *Fleet) Busy() time.Duration { return time.Duration(f.busy.Load()) }
 
 // instance is one function: a process of Lambda's.
 type instance struct {
@@ -166,9 +171,11 @@ func (f *Fleet) run(n int, more func() bool) {
 		if left == 0 && !more() || time.Now().After(f.Until) {
 			return
 		}
-		if wait := time.Until(next); left > 0 && !more() && wait > time.Second {
+		switch wait := time.Until(next); {
+		case f.Queue.seen() >= f.Batch:
+		case left > 0 && !more() && wait > time.Second:
 			time.Sleep(wait)
-		} else {
+		default:
 			time.Sleep(time.Second) // the batching window
 		}
 		batch := f.Queue.receive(f.Batch)
@@ -206,7 +213,9 @@ func (f *Fleet) invoke(i *instance, batch []events.SQSMessage, draw, moment floa
 			cancel()
 		}).Stop()
 	}
+	began := time.Now()
 	answer, err := i.handler.Handle(ctx, events.SQSEvent{Records: batch})
+	f.busy.Add(int64(time.Since(began)))
 	overran := time.Now().After(deadline)
 	if kills || overran {
 		i.dead.Store(true)

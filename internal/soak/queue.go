@@ -166,6 +166,19 @@ func (q *Queue) keep(l letter) {
 	q.letters = append(q.letters, l)
 }
 
+// seen is how many messages can be seen.
+func (q *Queue) seen() (n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	now := time.Now()
+	for _, m := range q.waiting {
+		if !m.shown.After(now) {
+			n++
+		}
+	}
+	return n
+}
+
 // left is how many messages have no end yet, and when the next can be seen.
 func (q *Queue) left() (n int, next time.Time) {
 	q.mu.Lock()

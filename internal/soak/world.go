@@ -82,6 +82,8 @@ type World struct {
 	FaultsEnd time.Time
 	// Latency is how long each call takes, at least.
 	Latency time.Duration
+	// Slowness scales the faults that delay a call: on a real clock less than 1.
+	Slowness float64
 	// Unlimited leaves out the rates of the tagging API and of CloudTrail's history.
 	Unlimited bool
 	Queue     *Queue
@@ -117,7 +119,7 @@ func people() []string {
 func NewWorld(seed Seed, q *Queue) *World {
 	now := time.Now()
 	return &World{
-		Seed: seed, Start: now, FaultsEnd: now, Queue: q, by: map[string]*resource{}, barred: map[string]bool{},
+		Seed: seed, Start: now, FaultsEnd: now, Slowness: 1, Queue: q, by: map[string]*resource{}, barred: map[string]bool{},
 		seen: map[string]int{}, rates: map[string]time.Time{}, Counts: map[string]int{},
 	}
 }
