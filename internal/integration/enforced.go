@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
+	"autotagger/internal/deployment"
 	"autotagger/internal/emulator"
 	"autotagger/internal/runtimeapi"
 )
@@ -95,7 +96,8 @@ func (d Deployed) Enforce(t testing.TB) {
 	if err := srv.EnforceIAM(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
-	answer, log := d.invoke(t, batch, role, "AWS_ENDPOINT_URL="+signer.URL, "AWS_ENDPOINT_URL_S3="+srv.URL,
+	answer, log := Invoke(t, d.Function, d.Config, batch,
+		"AWS_ACCESS_KEY_ID="+role.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+role.SecretAccessKey, "AWS_SESSION_TOKEN="+role.SessionToken, "AWS_ENDPOINT_URL="+signer.URL, "AWS_ENDPOINT_URL_S3="+srv.URL,
 		"AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API="+standIn.URL, "AWS_ENDPOINT_URL_S3_CONTROL="+standIn.URL)
 	if err := srv.EnforceIAM(t.Context(), false); err != nil {
 		t.Fatal(err)
@@ -141,25 +143,25 @@ func (d Deployed) assume(t testing.TB, a Account) aws.Credentials {
 	}
 }
 
-// invoke runs the bootstrap as the role and hands it the batch.
-func (d Deployed) invoke(t testing.TB, batch events.SQSEvent, role aws.Credentials, env ...string) (response events.SQSEventResponse, log string) {
+// Invoke builds a function's bootstrap, runs it with a configuration and an
+// environment, and hands it a batch. Log is whole once the function has answered.
+func Invoke(t testing.TB, function, config string, batch events.SQSEvent, env ...string) (response events.SQSEventResponse, log string) {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "autotagger.yaml"), []byte(d.Config), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "autotagger.yaml"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	bin := filepath.Join(dir, "bootstrap")
-	build := exec.Command("go", "build", "-buildvcs=false", "-tags", "lambda.norpc", "-o", bin, "autotagger/functions/"+d.Function)
+	build := exec.Command("go", "build", "-buildvcs=false", "-tags", "lambda.norpc", "-o", bin, "autotagger/functions/"+function)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building %s: %v\n%s", d.Function, err, out)
+		t.Fatalf("building %s: %v\n%s", function, err, out)
 	}
-	f, err := runtimeapi.Start(bin, dir, time.Minute, append(env, "AUTOTAGGER_CONFIG=autotagger.yaml", "AWS_LAMBDA_LOG_FORMAT=JSON",
-		"AWS_REGION="+Region, "AWS_ACCESS_KEY_ID="+role.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+role.SecretAccessKey, "AWS_SESSION_TOKEN="+role.SessionToken)...)
+	f, err := runtimeapi.Start(bin, dir, time.Minute, append(env, deployment.EnvConfig+"=autotagger.yaml", "AWS_LAMBDA_LOG_FORMAT=JSON", "AWS_REGION="+Region)...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(f.Stop)
+	defer f.Stop()
 	payload, err := json.Marshal(batch)
 	if err != nil {
 		t.Fatal(err)
@@ -173,6 +175,7 @@ func (d Deployed) invoke(t testing.TB, batch events.SQSEvent, role aws.Credentia
 	if err := json.Unmarshal(out, &response); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
+	f.Stop() // only then the log is whole
 	return response, f.Log()
 }
 

@@ -1,12 +1,7 @@
 package integration_test
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +15,6 @@ import (
 	"autotagger/internal/emulator"
 	"autotagger/internal/function"
 	"autotagger/internal/integration"
-	"autotagger/internal/runtimeapi"
 )
 
 // TestQueues gives the real function messages from a real queue: what can't be
@@ -84,40 +78,11 @@ func TestQueues(t *testing.T) {
 		}
 	}
 
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "autotagger.yaml"), []byte("cors: off\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	bin := filepath.Join(dir, "bootstrap")
-	build := exec.Command("go", "build", "-buildvcs=false", "-tags", "lambda.norpc", "-o", bin, "autotagger/functions/tagger")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building tagger: %v\n%s", err, out)
-	}
-	f, err := runtimeapi.Start(bin, dir, time.Minute, deployment.EnvConfig+"=autotagger.yaml",
-		deployment.EnvQueue+"="+work, deployment.EnvDeadLetters+"="+dead,
-		"AWS_LAMBDA_LOG_FORMAT=JSON", "AWS_REGION="+integration.Region, "AWS_ENDPOINT_URL="+srv.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(f.Stop)
-	payload, err := json.Marshal(batch)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
 	started := time.Now()
-	out, err := f.Invoke(ctx, payload)
-	if err != nil {
-		t.Fatalf("%v\n%s", err, f.Log())
-	}
-	var answer events.SQSEventResponse
-	if err := json.Unmarshal(out, &answer); err != nil {
-		t.Fatal(err)
-	}
+	answer, log := integration.Invoke(t, "tagger", "cors: off\n", batch,
+		deployment.EnvQueue+"="+work, deployment.EnvDeadLetters+"="+dead, "AWS_ENDPOINT_URL="+srv.URL)
 	if len(answer.BatchItemFailures) != 12 {
-		t.Errorf("%d messages aren't acknowledged, want the 12 of buckets that aren't there yet\n%s", len(answer.BatchItemFailures), f.Log())
+		t.Errorf("%d messages aren't acknowledged, want the 12 of buckets that aren't there yet\n%s", len(answer.BatchItemFailures), log)
 	}
 	for _, arn := range made {
 		if creator := (integration.Account{TB: t, URL: srv.URL}).Tags(arn)["creator"]; creator != integration.Creator {
@@ -139,13 +104,13 @@ func TestQueues(t *testing.T) {
 		}
 	}
 	if letters != 12 {
-		t.Errorf("%d dead letters, want 12\n%s", letters, f.Log())
+		t.Errorf("%d dead letters, want 12\n%s", letters, log)
 	}
 	// The first pause is a minute: before it nothing comes again.
 	if got, err := client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &work, MaxNumberOfMessages: 10}); err != nil || len(got.Messages) > 0 && time.Since(started) < 50*time.Second {
 		t.Errorf("%d messages come again at once: %v", len(got.Messages), err)
 	}
-	if n := strings.Count(f.Log(), `"end":"again"`); n != 12 {
-		t.Errorf("%d events come again, want 12\n%s", n, f.Log())
+	if n := strings.Count(log, `"end":"again"`); n != 12 {
+		t.Errorf("%d events come again, want 12\n%s", n, log)
 	}
 }

@@ -1,28 +1,21 @@
 package integration_test
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
 	"autotagger/internal/deployment"
 	"autotagger/internal/integration"
-	"autotagger/internal/runtimeapi"
 )
 
 // TestHubTagsInSpokes runs the real function as a hub does: each event is handled
@@ -86,50 +79,22 @@ func TestHubTagsInSpokes(t *testing.T) {
 	}))
 	t.Cleanup(sts.Close)
 
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "autotagger.yaml"), []byte("cors: off\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	bin := filepath.Join(dir, "bootstrap")
-	build := exec.Command("go", "build", "-buildvcs=false", "-tags", "lambda.norpc", "-o", bin, "autotagger/functions/tagger")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building tagger: %v\n%s", err, out)
-	}
 	role := deployment.SpokeRole("tagger")
-	f, err := runtimeapi.Start(bin, dir, time.Minute, deployment.EnvConfig+"=autotagger.yaml", deployment.EnvSpokeRole+"="+role,
-		"AWS_LAMBDA_LOG_FORMAT=JSON", "AWS_REGION="+integration.Region, "AWS_ENDPOINT_URL="+shared.url, "AWS_ENDPOINT_URL_STS="+sts.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(f.Stop)
-	payload, err := json.Marshal(batch)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	out, err := f.Invoke(ctx, payload)
-	if err != nil {
-		t.Fatalf("%v\n%s", err, f.Log())
-	}
-	var answer events.SQSEventResponse
-	if err := json.Unmarshal(out, &answer); err != nil {
-		t.Fatal(err)
-	}
+	answer, log := integration.Invoke(t, "tagger", "cors: off\n", batch, deployment.EnvSpokeRole+"="+role,
+		"AWS_ENDPOINT_URL="+shared.url, "AWS_ENDPOINT_URL_STS="+sts.URL)
 	for _, item := range answer.BatchItemFailures {
 		if !strings.HasPrefix(item.ItemIdentifier, refused) {
 			t.Errorf("%s is left in the queue", item.ItemIdentifier)
 		}
 	}
-	if len(answer.BatchItemFailures) != len(types) || strings.Count(f.Log(), `"outcome":"denied"`) != len(types) {
-		t.Errorf("%d messages are left, want the %d of the account whose role can't be assumed\n%s", len(answer.BatchItemFailures), len(types), f.Log())
+	if len(answer.BatchItemFailures) != len(types) || strings.Count(log, `"outcome":"denied"`) != len(types) {
+		t.Errorf("%d messages are left, want the %d of the account whose role can't be assumed\n%s", len(answer.BatchItemFailures), len(types), log)
 	}
 	for account, arns := range made {
 		spoke := integration.Account{TB: t, URL: shared.url}.In(account)
 		for _, arn := range arns {
 			if creator := spoke.Tags(arn)["creator"]; (creator == integration.Creator) == (account == refused) {
-				t.Errorf("%s has the creator %q\n%s", arn, creator, f.Log())
+				t.Errorf("%s has the creator %q\n%s", arn, creator, log)
 			}
 		}
 	}
