@@ -57,7 +57,7 @@ fmt: ## format the code
 	gofmt -w cmd functions infra internal
 
 .PHONY: verify
-verify: test fuzz bench corpus wire ## the slow extras too; run before a release
+verify: test fuzz bench soak corpus wire ## the slow extras too; run before a release
 	for run in 1 2 3; do $(GO) test -count=1 -race $(PACKAGES); done
 	$(MAKE) demo local local-organization browser
 
@@ -74,6 +74,13 @@ fuzz: ## fuzz everything that reads bytes, FUZZTIME each
 				{ ! grep -q 'Failing input' build/fuzz.log && grep -q 'context deadline exceeded' build/fuzz.log; } || exit 1; \
 		done; \
 	done
+
+# SEED=7 replays one; CREATES=2000 makes it shorter.
+CREATES ?= 10000
+SEED ?= 0
+.PHONY: soak
+soak: ## thousands of creates under faults of every kind, and what became of each
+	$(GO) test ./internal/soak -run '^TestSoak$$' -v -count=1 -timeout 30m -creates $(CREATES) -seed $(SEED)
 
 .PHONY: bench
 bench: ## ratios against a floor measured in the same run

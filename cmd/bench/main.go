@@ -29,8 +29,12 @@ type comparison struct {
 	aim               float64 // the ratio that it may have at most; 0: it is only shown
 }
 
-// maxBinary is how large a function's binary may be, in MB.
-const maxBinary = 20
+// maxBinary is how large a function's binary may be, and maxMemory how much it may hold
+// under load, in MB.
+const (
+	maxBinary = 20
+	maxMemory = 128
+)
 
 func run(w io.Writer) error {
 	results := map[string]float64{}
@@ -38,6 +42,7 @@ func run(w io.Writer) error {
 		{"./internal/pipeline", "-bench", "Plan", "-benchtime", "2s"},
 		{"./internal/cloudtrail", "-bench", "Read|Gunzip", "-benchtime", "1s"},
 		{"./internal/function", "-bench", "Start", "-benchtime", "40x"},
+		{"./internal/soak", "-bench", "Throughput", "-benchtime", "3x"},
 	} {
 		if err := measure(args, results); err != nil {
 			return err
@@ -51,6 +56,7 @@ func run(w io.Writer) error {
 		{"tagger's first answer (three calls to AWS), over it", "BenchmarkStart", "ms-first-answer/tagger", "BenchmarkStart", "ms-first-answer/hello+config", 0},
 		{"cors ready, over the same", "BenchmarkStart", "ms-ready/cors", "BenchmarkStart", "ms-ready/hello+config", 1.5},
 		{"cors's first answer (no call to AWS), over it", "BenchmarkStart", "ms-first-answer/cors", "BenchmarkStart", "ms-first-answer/hello+config", 1.5},
+		{"a thousand events at 40 ms a call, over call after call", "BenchmarkThroughput", "ms-batches/thousand", "BenchmarkThroughput", "ms-serial/thousand", 0.05},
 		{"tagger's memory, over the same", "BenchmarkStart", "MB-peak/tagger", "BenchmarkStart", "MB-peak/hello+config", 0},
 		{"tagger's binary, over the same", "BenchmarkStart", "MB-binary/tagger", "BenchmarkStart", "MB-binary/hello+config", 0},
 	} {
@@ -71,6 +77,9 @@ func run(w io.Writer) error {
 	}
 	if size := results["BenchmarkStart MB-binary/tagger"]; size >= maxBinary {
 		missed = append(missed, fmt.Sprintf("a binary of less than %d MB", maxBinary))
+	}
+	if peak := results["BenchmarkThroughput MB-peak"]; peak == 0 || peak >= maxMemory {
+		missed = append(missed, fmt.Sprintf("less than %d MB of memory", maxMemory))
 	}
 	if missed != nil {
 		return fmt.Errorf("missing the aim: %s", strings.Join(missed, "; "))

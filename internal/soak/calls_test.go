@@ -23,7 +23,7 @@ func burst(t *testing.T, n int, job function.Job, config string, services ...str
 	synctest.Test(t, func(t *testing.T) {
 		q := soak.NewQueue(1, schedule.Receives())
 		w := soak.NewWorld(1, q)
-		if err := w.Burst(os.DirFS("../../events"), n, services...); err != nil {
+		if err := w.Burst(os.DirFS("../../events"), n, 1, services...); err != nil {
 			t.Fatal(err)
 		}
 		w.Latency = 40 * time.Millisecond

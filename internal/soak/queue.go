@@ -190,3 +190,23 @@ func (q *Queue) left() (n int, next time.Time) {
 	}
 	return len(q.waiting), next
 }
+
+// release lets messages be seen at once.
+func (q *Queue) release(receipts []string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, r := range receipts {
+		if m := q.byReceipt[r]; m != nil && m.receipt == r {
+			m.shown = time.Now()
+		}
+	}
+}
+
+// by finds a message.
+func (q *Queue) by(id string) *message {
+	var n int
+	if _, err := fmt.Sscanf(id, "m%d", &n); err != nil || n >= len(q.all) {
+		return nil
+	}
+	return q.all[n]
+}

@@ -19,7 +19,7 @@ func handled(t *testing.T, unlimited bool) (took time.Duration, calls map[string
 	synctest.Test(t, func(t *testing.T) {
 		q := soak.NewQueue(1, schedule.Receives())
 		w := soak.NewWorld(1, q)
-		if err := w.Burst(os.DirFS("../../events"), 1000, append(soak.Batched(), "s3", "iam")...); err != nil {
+		if err := w.Burst(os.DirFS("../../events"), 1000, 1, append(soak.Batched(), "s3", "iam")...); err != nil {
 			t.Fatal(err)
 		}
 		w.Latency, w.Unlimited = latency, unlimited

@@ -163,9 +163,9 @@ func Batched() []string {
 	return names
 }
 
-// Burst plans n creates by one person in one place, all of a sudden and with nothing
+// Burst plans n creates by so many people in one place, all of a sudden and with nothing
 // special about them. Their events arrive a minute later.
-func (w *World) Burst(events fs.FS, n int, services ...string) error {
+func (w *World) Burst(events fs.FS, n, creators int, services ...string) error {
 	var ks []kind
 	for _, k := range kinds() {
 		if slices.Contains(services, k.service) {
@@ -173,7 +173,7 @@ func (w *World) Burst(events fs.FS, n int, services ...string) error {
 		}
 	}
 	for i := range n {
-		r, err := w.add(events, &ks[i%len(ks)], i, accounts()[0], regions()[0], people()[0], 0)
+		r, err := w.add(events, &ks[i%len(ks)], i, accounts()[0], regions()[0], people()[i/len(ks)%creators], 0)
 		if err != nil {
 			return err
 		}
