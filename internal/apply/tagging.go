@@ -151,7 +151,7 @@ func (s taggingStore) call(op string, t target, in map[string]any) awsapi.Call {
 // gates pace calls, for each account and region apart. A batch of many creators would
 // else spend its time in throttles and backoffs: the quota is small, and the API is
 // shared with people's own tools. A gate begins with the documented rate. That of an
-// account may be higher: each second of use without a throttle doubles it, and a
+// account may be higher: each half second of use without a throttle doubles it, and a
 // throttle takes it back.
 //
 // The clock is the machine's own, not Options.Now: it is what the waiting is
@@ -172,8 +172,10 @@ type gate struct {
 
 func newGates() *gates { return &gates{by: map[string]*gate{}} }
 
-// sobered is how long a rate doesn't rise after a throttle, and topRate how far it does.
+// rises is how long a rate holds before it rises, sobered how long it doesn't after a
+// throttle, and topRate how far it does.
 const (
+	rises   = time.Second / 2
 	sobered = time.Minute
 	topRate = 160
 )
@@ -217,7 +219,7 @@ func (g *gates) wait(ctx context.Context, write bool, t target) error {
 	if one.full.Before(now) {
 		one.full = now
 	}
-	if now.Sub(one.since) > time.Second && one.calls >= one.rate && one.rate < topRate && now.After(one.until) {
+	if now.Sub(one.since) > rises && 2*one.calls >= one.rate && one.rate < topRate && now.After(one.until) {
 		one.rate, one.calls, one.since = 2*one.rate, 0, now
 		one.full = now.Add(one.full.Sub(now) / 2)
 	}
