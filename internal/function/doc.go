@@ -13,6 +13,10 @@
 // is acknowledged that SQS hasn't taken. The queue's own count of receives is for
 // messages that kill their function.
 //
+// A message that functions die of takes its batch along: of messages that were received
+// more often than they were tried, half are set aside, so that the others get away from
+// the one.
+//
 // # Logs
 //
 // One line of JSON an event, with the keys of the Key constants; the whole

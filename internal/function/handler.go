@@ -98,8 +98,9 @@ func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQS
 		return events.SQSEventResponse{}, err
 	}
 	defer stop()
-	records := make([]cloudtrail.Record, len(batch.Records))
-	for i, m := range batch.Records {
+	messages, aside := h.part(report, batch.Records)
+	records := make([]cloudtrail.Record, len(messages))
+	for i, m := range messages {
 		e, err := cloudtrail.Decode(m.Body)
 		records[i] = cloudtrail.Record{N: i + 1, Event: e, Err: err}
 	}
@@ -107,11 +108,11 @@ func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQS
 	took := h.Now().Sub(started)
 	ends := make([]ending, len(results))
 	for i := range results {
-		ends[i] = h.end(batch.Records[i], &results[i])
-		h.log(ctx, batch.Records[i], &results[i], ends[i], took)
+		ends[i] = h.end(messages[i], &results[i])
+		h.log(ctx, messages[i], &results[i], ends[i], took)
 		h.count(&results[i], ends[i])
 	}
-	failures := h.finish(report, batch.Records, ends)
+	failures := append(h.finish(report, messages, ends), aside...)
 	h.Metrics.Flush()
 	return events.SQSEventResponse{BatchItemFailures: failures}, nil
 }

@@ -44,6 +44,18 @@ func Next(since time.Duration) (pause time.Duration, ok bool) {
 	return 0, false
 }
 
+// Tries is how often an event was to be tried by now that was first tried so long ago,
+// the first time included.
+func Tries(since time.Duration) int {
+	n := 1
+	for _, at := range tries() {
+		if at <= since+shortest {
+			n++
+		}
+	}
+	return n
+}
+
 // Receives is how often a message may be received before the queue takes it for one
 // that kills its function: more often than the schedule has tries.
 func Receives() int { return 1 + len(tries()) + crashes }
