@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -200,22 +201,28 @@ func (f *Fleet) invoke(i *instance, batch []events.SQSMessage, draw, moment floa
 		has = 2*time.Second + time.Duration(moment*float64(4*time.Second))
 		f.Shortened.Add(1)
 	}
-	for _, m := range batch {
-		kills = kills || strings.HasPrefix(m.Body, "deadly")
+	deadly := func() bool { // a message that it has taken in hand
+		return slices.ContainsFunc(batch, func(m events.SQSMessage) bool {
+			return strings.HasPrefix(m.Body, "deadly") && f.Queue.inHand(m.ReceiptHandle)
+		})
 	}
 	deadline := time.Now().Add(has)
 	ctx, cancel := context.WithDeadline(context.Background(), deadline)
 	defer cancel()
-	if kills {
-		f.Killed.Add(1)
-		defer time.AfterFunc(time.Duration(moment*float64(5*time.Second)), func() {
-			i.dead.Store(true)
-			cancel()
+	if kills || deadly() {
+		defer time.AfterFunc(time.Second+time.Duration(moment*float64(5*time.Second)), func() {
+			if kills || deadly() {
+				i.dead.Store(true)
+				cancel()
+			}
 		}).Stop()
 	}
 	began := time.Now()
 	answer, err := i.handler.Handle(ctx, events.SQSEvent{Records: batch})
 	f.busy.Add(int64(time.Since(began)))
+	if kills = kills || deadly(); kills {
+		f.Killed.Add(1)
+	}
 	overran := time.Now().After(deadline)
 	if kills || overran {
 		i.dead.Store(true)

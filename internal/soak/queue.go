@@ -25,6 +25,7 @@ type message struct {
 	receipt  string
 	first    time.Time // received
 	shown    time.Time // when it is to be seen again
+	hidden   bool      // otherwise than by being received
 	gone     bool
 	redriven bool
 	// excused: the harness made something about it arrive without an answer, or
@@ -93,7 +94,7 @@ func (q *Queue) receive(n int) []events.SQSMessage {
 		}
 		m.receipt = fmt.Sprintf("%s-%d", m.id, m.receives)
 		q.byReceipt[m.receipt] = m
-		m.shown = now.Add(visibility)
+		m.shown, m.hidden = now.Add(visibility), false
 		if q.Faults() && q.Seed.draw("twice at once", m.receipt) < 0.003 {
 			m.shown, m.excused = now, true
 			q.Twice++
@@ -155,9 +156,17 @@ func (q *Queue) hide(receipt string, seconds int) (code string) {
 	case m.gone || !m.shown.After(time.Now()):
 		return "MessageNotInflight"
 	default:
-		m.shown = time.Now().Add(time.Duration(seconds) * time.Second)
+		m.shown, m.hidden = time.Now().Add(time.Duration(seconds)*time.Second), true
 	}
 	return ""
+}
+
+// inHand reports whether a message is still hidden for having been received.
+func (q *Queue) inHand(receipt string) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	m := q.byReceipt[receipt]
+	return m != nil && m.receipt == receipt && !m.gone && !m.hidden
 }
 
 func (q *Queue) keep(l letter) {
