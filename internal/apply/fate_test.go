@@ -82,7 +82,8 @@ func TestFate(t *testing.T) {
 	}
 }
 
-// FuzzFate: every error has a fate and a reason, and its text is never one.
+// FuzzFate: every error has one fate and a reason, and its text is never one. A throttle
+// is tried again, however it is spelled and whatever stands around it.
 func FuzzFate(f *testing.F) {
 	f.Add("DynamoDB", 400, "LimitExceededException", "text")
 	f.Add("", 0, "", "AccessDenied")
@@ -102,6 +103,11 @@ func FuzzFate(f *testing.F) {
 		}
 		if why == "" {
 			t.Errorf("%d %q: no reason", status, code)
+		}
+		for _, spelling := range []string{"Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"} {
+			if got, _ := apply.Fate(awsError(service, status, text+"#"+spelling)); got != apply.Retry {
+				t.Errorf("%s %d %s: %s", service, status, spelling, got)
+			}
 		}
 		if again, _ := apply.Fate(build("")); again != got {
 			t.Errorf("%d %q: %s with the text %q, %s without", status, code, got, text, again)
