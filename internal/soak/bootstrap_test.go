@@ -51,7 +51,7 @@ func arrived(tb testing.TB, s soak.Seed, n, creators int) (*soak.World, *soak.Qu
 // that a few seconds have room for.
 func TestBootstrap(t *testing.T) {
 	t.Parallel()
-	w, q := arrived(t, draw(t), 700, 3)
+	w, q := arrived(t, draw(t), 500, 3)
 	b := bootstraps(t, w, q)
 	w.Slowness, w.Latency, w.Unlimited, w.FaultsEnd = 0.02, 5*time.Millisecond, true, time.Now().Add(5*time.Second)
 	b.Size, b.Batch, b.Deaths = 2, 30, 0.3

@@ -15,6 +15,9 @@ type Verdict struct {
 	Wrong []string
 	// Ends are how many events came to which end.
 	Ends map[string]int
+	// Receives is how often the queue delivered the unluckiest event at which nothing
+	// is special.
+	Receives int
 }
 
 // Judge compares what became of every message and resource with what was due.
@@ -32,6 +35,9 @@ func (w *World) Judge() Verdict {
 	for _, m := range w.Queue.all {
 		end, why := w.judge(m, letters[m.body])
 		v.Ends[end]++
+		if m.res != nil && m.res.destiny == plain {
+			v.Receives = max(v.Receives, m.receives)
+		}
 		if why != "" {
 			wrong("%s, received %d times in %v: %s", m.what(), m.receives, m.goneAt.Sub(m.first).Round(time.Second), why)
 		}

@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	creates = flag.Int("creates", 1500, "resources that are made in the soak test")
+	creates = flag.Int("creates", 1000, "resources that are made in the soak test")
 	seed    = flag.Uint64("seed", 0, "seed of the soak test; 0: a new one")
 )
 
@@ -56,6 +56,7 @@ func report(t *testing.T, w *soak.World) {
 			t.Logf("%6d %s", counts[what], what)
 		}
 	}
+	t.Logf("at most %d receives of an event at which nothing is special", v.Receives)
 	for i, wrong := range v.Wrong {
 		if i == 50 {
 			t.Errorf("and %d more", len(v.Wrong)-i)
