@@ -3,11 +3,11 @@ package soak
 import (
 	"fmt"
 	"sort"
+	"strconv"
 	"sync"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"strconv"
 )
 
 // visibility is how long a message that is being handled stays hidden, and timeout
@@ -25,7 +25,6 @@ type message struct {
 	receipt  string
 	first    time.Time // received
 	shown    time.Time // when it is to be seen again
-	hidden   bool      // otherwise than by being received
 	gone     bool
 	redriven bool
 	// excused: the harness made something about it arrive without an answer, or
@@ -51,6 +50,7 @@ type Queue struct {
 	waiting   map[string]*message // by id
 	byReceipt map[string]*message
 	byBody    map[string][]*message
+	hidden    map[string]bool // receipts whose holder had the message hidden
 	all       []*message
 	letters   []letter
 	Twice     int // deliveries of what somebody else has in hand
@@ -58,7 +58,7 @@ type Queue struct {
 
 // NewQueue returns an empty queue.
 func NewQueue(seed Seed, receives int) *Queue {
-	return &Queue{Seed: seed, Receives: receives, Faults: func() bool { return false }, waiting: map[string]*message{}, byReceipt: map[string]*message{}, byBody: map[string][]*message{}}
+	return &Queue{Seed: seed, Receives: receives, Faults: func() bool { return false }, waiting: map[string]*message{}, byReceipt: map[string]*message{}, byBody: map[string][]*message{}, hidden: map[string]bool{}}
 }
 
 func (q *Queue) put(d delivery) {
@@ -94,7 +94,7 @@ func (q *Queue) receive(n int) []events.SQSMessage {
 		}
 		m.receipt = fmt.Sprintf("%s-%d", m.id, m.receives)
 		q.byReceipt[m.receipt] = m
-		m.shown, m.hidden = now.Add(visibility), false
+		m.shown = now.Add(visibility)
 		if q.Faults() && q.Seed.draw("twice at once", m.receipt) < 0.003 {
 			m.shown, m.excused = now, true
 			q.Twice++
@@ -148,6 +148,7 @@ func (q *Queue) excuse(bodies, receipts []string) {
 func (q *Queue) hide(receipt string, seconds int) (code string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.hidden[receipt] = true // as far as the caller is concerned
 	switch m := q.byReceipt[receipt]; {
 	case m == nil || m.receipt != receipt:
 		return "ReceiptHandleIsInvalid"
@@ -156,17 +157,17 @@ func (q *Queue) hide(receipt string, seconds int) (code string) {
 	case m.gone || !m.shown.After(time.Now()):
 		return "MessageNotInflight"
 	default:
-		m.shown, m.hidden = time.Now().Add(time.Duration(seconds)*time.Second), true
+		m.shown = time.Now().Add(time.Duration(seconds) * time.Second)
 	}
 	return ""
 }
 
-// inHand reports whether a message is still hidden for having been received.
+// inHand reports whether who received a message has it still, rather than set aside.
 func (q *Queue) inHand(receipt string) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	m := q.byReceipt[receipt]
-	return m != nil && m.receipt == receipt && !m.gone && !m.hidden
+	return m != nil && !m.gone && !q.hidden[receipt]
 }
 
 func (q *Queue) keep(l letter) {
