@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -23,14 +24,17 @@ const WhyCORSLimit = "cors-limit"
 
 // PutCORS gives each bucket its rules if it has no CORS configuration at all,
 // and answers every request with a result, in the same order. A bucket named
-// twice is written once, by the first request.
+// twice is written once, by the first request. In another account or region it is
+// another bucket: what one of them is refused says nothing about the other.
 func (a *Applier) PutCORS(ctx context.Context, reqs []CORSRequest) []CORSResult {
+	type place struct{ account, region, bucket string }
+	at := func(r CORSRequest) place { return place{r.Account, r.Region, r.Bucket} }
 	res := make([]CORSResult, len(reqs))
-	first := map[string]int{}
+	first := map[place]int{}
 	var work []int
 	for i, r := range reqs {
-		if _, twice := first[r.Bucket]; !twice {
-			first[r.Bucket] = i
+		if _, twice := first[at(r)]; !twice {
+			first[at(r)] = i
 			work = append(work, i)
 		}
 	}
@@ -43,7 +47,7 @@ func (a *Applier) PutCORS(ctx context.Context, reqs []CORSRequest) []CORSResult 
 		res[i] = corsResult(put, err)
 	})
 	for i, r := range reqs {
-		if f := first[r.Bucket]; f != i {
+		if f := first[at(r)]; f != i {
 			res[i] = res[f]
 			if res[i].Outcome == Put {
 				res[i].Outcome = Kept
@@ -53,9 +57,14 @@ func (a *Applier) PutCORS(ctx context.Context, reqs []CORSRequest) []CORSResult 
 	return res
 }
 
+// corsTries bounds the puts for one bucket, as many as the SDK's attempts.
+const corsTries = 3
+
 // putCORS puts a bucket's rules unless a configuration stands, whatever it
-// says: PutBucketCors replaces it whole
+// says: PutBucketCors replaces it whole, and takes no condition
 // (https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketCors.html).
+// So the client must not repeat it by itself: the bucket's owner may have put
+// rules since, and what stands is read anew before each put.
 func (a *Applier) putCORS(ctx context.Context, r CORSRequest) (put bool, err error) {
 	bucket, err := bucketOf(r.Bucket)
 	if err != nil {
@@ -80,17 +89,37 @@ func (a *Applier) putCORS(ctx context.Context, r CORSRequest) (put bool, err err
 		return false, bad(WhyCORSLimit)
 	}
 	client := a.s3.of(r.Account, r.Region)
-	_, err = client.GetBucketCors(ctx, &s3.GetBucketCorsInput{Bucket: &bucket})
-	if err == nil {
-		return false, nil
+	for try := 1; ; try++ {
+		stands, err := client.GetBucketCors(ctx, &s3.GetBucketCorsInput{Bucket: &bucket})
+		if err == nil {
+			// Ours after a put that failed: its answer got lost.
+			return try > 1 && sameCORS(stands.CORSRules, rules), nil
+		}
+		if awsapi.Code(err) != "NoSuchCORSConfiguration" {
+			return false, err
+		}
+		_, err = client.PutBucketCors(ctx, &s3.PutBucketCorsInput{
+			Bucket: &bucket, CORSConfiguration: &types.CORSConfiguration{CORSRules: rules},
+		}, func(o *s3.Options) { o.Retryer = aws.NopRetryer{} })
+		if err == nil {
+			return true, nil
+		}
+		if o, _ := fate(err); o != Retry || try == corsTries || ctx.Err() != nil {
+			return false, err
+		}
+		if err := a.s3.pause(ctx, r.Account, r.Region, try, err); err != nil {
+			return false, err
+		}
 	}
-	if awsapi.Code(err) != "NoSuchCORSConfiguration" {
-		return false, err
-	}
-	_, err = client.PutBucketCors(ctx, &s3.PutBucketCorsInput{
-		Bucket: &bucket, CORSConfiguration: &types.CORSConfiguration{CORSRules: rules},
+}
+
+// sameCORS compares rules. S3 may name those that came without an ID.
+func sameCORS(a, b []types.CORSRule) bool {
+	return slices.EqualFunc(a, b, func(a, b types.CORSRule) bool {
+		return slices.Equal(a.AllowedMethods, b.AllowedMethods) && slices.Equal(a.AllowedOrigins, b.AllowedOrigins) &&
+			slices.Equal(a.AllowedHeaders, b.AllowedHeaders) && slices.Equal(a.ExposeHeaders, b.ExposeHeaders) &&
+			aws.ToInt32(a.MaxAgeSeconds) == aws.ToInt32(b.MaxAgeSeconds)
 	})
-	return err == nil, err
 }
 
 // corsBytes is about what a rule takes in XML: its values with their elements.

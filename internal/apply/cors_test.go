@@ -3,6 +3,7 @@ package apply_test
 import (
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"autotagger/internal/apply"
@@ -93,6 +94,82 @@ func TestCORSErrors(t *testing.T) {
 		}
 		if put != c.puts {
 			t.Errorf("%s: put %t", c.code, put)
+		}
+	}
+}
+
+// TestCORSNotRepeated: between two puts the bucket's owner may have put rules. They
+// stay; a put whose answer got lost is known again.
+func TestCORSNotRepeated(t *testing.T) {
+	t.Parallel()
+	const owners = `<CORSConfiguration><CORSRule><AllowedMethod>PUT</AllowedMethod><AllowedOrigin>https://a.example</AllowedOrigin></CORSRule></CORSConfiguration>`
+	for _, c := range []struct {
+		name  string
+		fails int    // puts that are answered with 503
+		after string // what stands after the first of them: "" nothing, "ours" the put itself
+		want  apply.CORSOutcome
+		puts  int
+	}{
+		{"an owner's rules arrive", 1, owners, apply.Kept, 1},
+		{"the answer got lost", 1, "ours", apply.Put, 1},
+		{"it passes", 2, "", apply.Put, 3},
+		{"it stays", 9, "", apply.CORSRetry, 3},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var mu sync.Mutex
+			stands, puts := "", 0
+			e := script(t, func(a asked) answer {
+				mu.Lock()
+				defer mu.Unlock()
+				switch {
+				case a.Method == "GET" && stands == "":
+					return refuseS3(404, "NoSuchCORSConfiguration")
+				case a.Method == "GET":
+					return answer{Status: 200, Body: stands}
+				}
+				puts++
+				if puts > c.fails {
+					stands = a.Body
+					return answer{Status: 200, Body: ""}
+				}
+				if stands = c.after; c.after == "ours" {
+					stands = a.Body
+				}
+				return refuseS3(503, "SlowDown")
+			})
+			got := apply.New(e.config(), options()).PutCORS(t.Context(), []apply.CORSRequest{corsRequest("b", anyone)})[0]
+			if got.Outcome != c.want || (got.Err != nil) != (c.want == apply.CORSRetry) {
+				t.Errorf("%+v, want %s", got, c.want)
+			}
+			if puts != c.puts {
+				t.Errorf("%d puts, want %d", puts, c.puts)
+			}
+			if c.after == owners && stands != owners {
+				t.Errorf("the owner's rules became %s", stands)
+			}
+		})
+	}
+}
+
+// TestCORSPlaces: the same name in another account or region is asked for there.
+func TestCORSPlaces(t *testing.T) {
+	t.Parallel()
+	e := script(t, func(a asked) answer {
+		switch {
+		case a.Region != region:
+			return refuseS3(403, "AccessDenied")
+		case a.Method == "GET":
+			return refuseS3(404, "NoSuchCORSConfiguration")
+		}
+		return answer{Status: 200, Body: ""}
+	})
+	elsewhere := corsRequest("b", anyone)
+	elsewhere.Region = "ap-south-1"
+	got := apply.New(e.config(), options()).PutCORS(t.Context(), []apply.CORSRequest{elsewhere, corsRequest("b", anyone), corsRequest("b", anyone)})
+	for i, want := range []apply.CORSOutcome{apply.CORSDenied, apply.Put, apply.Kept} {
+		if got[i].Outcome != want {
+			t.Errorf("request %d: %+v, want %s", i, got[i], want)
 		}
 	}
 }

@@ -269,7 +269,7 @@ func (s s3Store) merge(ctx context.Context, t target, want map[string]string) er
 		wrote = true // even if the answer is an error: it may be the answer that failed
 		err := s.put(ctx, bucket, t, set)
 		if o, _ := fate(err); o == Retry && try < mergeTries-1 && ctx.Err() == nil {
-			if err := s.pause(ctx, t, try+1, err); err != nil {
+			if err := s.clients.pause(ctx, t.account, t.region, try+1, err); err != nil {
 				return err
 			}
 		} else if err != nil {
@@ -304,8 +304,8 @@ func (s s3Store) put(ctx context.Context, bucket string, t target, tags map[stri
 }
 
 // pause waits as long as the retryer would before its next attempt.
-func (s s3Store) pause(ctx context.Context, t target, attempt int, cause error) error {
-	delay, err := s.clients.rates.For(s3.ServiceID, t.account, t.region).RetryDelay(attempt, cause)
+func (c *s3Clients) pause(ctx context.Context, account, region string, attempt int, cause error) error {
+	delay, err := c.rates.For(s3.ServiceID, account, region).RetryDelay(attempt, cause)
 	if err != nil {
 		return cause
 	}
