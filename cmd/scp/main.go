@@ -29,6 +29,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	var o scp.Options
 	flags := flag.NewFlagSet("scp", flag.ContinueOnError)
 	flags.StringVar(&o.BreakGlass, "break-glass", scp.BreakGlass, "a glob over the names of roles that may do it all the same")
+	flags.StringVar(&o.Hub, "hub", "", "the hub's account, where the CDK may deploy our roles; without it, deploy the hub as the break-glass role")
 	flags.StringVar(&o.Partition, "partition", "aws", "the partition of the organization")
 	flags.IntVar(&o.Size, "size", scp.MaxSize, "how many characters a policy may have")
 	config := flags.String("config", "autotagger.yaml", "the configuration that names the tags")

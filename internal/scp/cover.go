@@ -23,10 +23,7 @@ type Coverage struct {
 	Services []string // prefixes of actions, sorted
 	Set      []string // actions that set tags, and whose change of one can be told
 	Remove   []string // actions that remove tags, and say which
-	// Paths are removals that are told from other calls by a path: of API Gateway,
-	// whose actions are those of HTTP.
-	Paths []string
-	Gaps  []Gap
+	Gaps     []Gap
 }
 
 // moreThanTags is why calls that change a resource, and its tags with it, aren't
@@ -67,7 +64,8 @@ func Cover(iam map[string]*models.IAMService, actions []string) Coverage {
 			name := prefix + ":" + a.Name
 			switch {
 			case prefix == "apigateway" && a.Name == "DELETE" && a.HasKey(tagKeys):
-				c.Paths = append(c.Paths, name)
+				// Its actions are those of HTTP. Only a removal of tags has keys of tags.
+				c.Remove = append(c.Remove, name)
 			case prefix == "apigateway" && a.Name == "PUT":
 				gap(name, "no "+resourceTag+" on its paths of tags")
 				found = true

@@ -20,7 +20,7 @@ func (c Coverage) Report() string {
 		}
 	}
 	fmt.Fprintf(&b, "Of %d services whose resources get tags, the actions for tags of %d are held: %d\n", len(c.Services), len(c.Services)-len(open), len(c.Set))
-	fmt.Fprintf(&b, "that set tags and %d that remove them. By these a tag can be changed or removed\nall the same:\n", len(c.Remove)+len(c.Paths))
+	fmt.Fprintf(&b, "that set tags and %d that remove them. By these a tag can be changed or removed\nall the same:\n", len(c.Remove))
 	b.WriteString("\n| why | actions |\n|---|---|\n")
 	for _, why := range slices.Sorted(maps.Keys(byWhy)) {
 		text := grouped(byWhy[why])

@@ -17,8 +17,10 @@
 // create call aws:ResourceTag may be of what is copied, or of the subnet it is put
 // in, which has nothing to do with what the call sets.
 //
-// The exceptions go by the names of roles, so that a last statement guards the
-// roles of those names.
+// The exceptions go by the names of roles, so that who could make a role of such a
+// name would be an exception. Two statements guard each name that another statement
+// lets through: our own roles and the break-glass role may be managed under the
+// latter and by what deploys, and what deploys under the break-glass role alone.
 //
 // Service control policies don't bind the organization's management account nor
 // service-linked roles.
@@ -47,7 +49,8 @@ const (
 )
 
 // BreakGlass is the role that AWS Organizations makes in each account that it
-// creates, for the management account to assume.
+// creates, for the management account to assume. An account that was invited has
+// none.
 // https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_accounts_access.html
 const BreakGlass = "OrganizationAccountAccessRole"
 
@@ -58,6 +61,9 @@ type Options struct {
 	// BreakGlass is a glob over names of roles, paths included:
 	// aws-reserved/sso.amazonaws.com/*AWSReservedSSO_Admin_*. Empty: [BreakGlass].
 	BreakGlass string
+	// Hub is the hub's account, where alone the CDK may deploy roles of our names: in
+	// another, whoever may deploy a stack could make one of his own. Empty: nowhere.
+	Hub string
 	// Partition is that of the organization. Empty: aws.
 	Partition string
 	// Size is how many characters a policy may have. Zero: [MaxSize].
@@ -111,6 +117,9 @@ func (o Options) check() error {
 	if !regexp.MustCompile(`^[\w+=,.@/*?-]+$`).MatchString(o.BreakGlass) || !regexp.MustCompile(`\w{3}`).MatchString(o.BreakGlass) {
 		return fmt.Errorf("the break-glass role %q is not a name, or a glob that says too little", o.BreakGlass)
 	}
+	if o.Hub != "" && !regexp.MustCompile(`^\d{12}$`).MatchString(o.Hub) {
+		return fmt.Errorf("the hub %q is no account", o.Hub)
+	}
 	return nil
 }
 
@@ -118,30 +127,52 @@ func (o Options) check() error {
 func (o Options) roles(names ...string) []string {
 	arns := make([]string, len(names))
 	for i, n := range names {
-		arns[i] = "arn:" + o.Partition + ":iam::*:role/" + n
+		arns[i] = o.role("*", n)
 	}
 	return arns
 }
 
+func (o Options) role(account, name string) string {
+	return "arn:" + o.Partition + ":iam::" + account + ":role/" + name
+}
+
+// deployers are the roles under which stacks with ours are deployed. Service-managed
+// stack sets make theirs with a service-linked role, which the policies don't bind,
+// and the hub's account has the CDK's from its bootstrap.
+//
+//   - https://docs.aws.amazon.com/aws-managed-policy/latest/reference/CloudFormationStackSetsOrgMemberServiceRolePolicy.html
+//   - https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html
+func (o Options) deployers() []string {
+	all := o.roles("stacksets-exec-*")
+	if o.Hub != "" {
+		all = append(all, o.role(o.Hub, "cdk-*-cfn-exec-role-*"))
+	}
+	return all
+}
+
+// guard denies everybody but some to manage roles, or to hand them to a service. The
+// wildcards reach what else IAM has, but not for roles.
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
+func guard(sid string, roles, but []string) statement {
+	return statement{
+		Sid:       sid,
+		Action:    []string{"iam:Attach*", "iam:Create*", "iam:Delete*", "iam:Detach*", "iam:Pass*", "iam:Put*", "iam:Update*"},
+		Resource:  roles,
+		Condition: map[string]map[string]any{"ArnNotLike": {"aws:PrincipalArn": but}},
+	}
+}
+
 func (c Coverage) statements(o Options) []statement {
-	own := deployment.OwnRoles()
+	breakGlass := o.roles(o.BreakGlass)
+	exempt := append(o.roles(deployment.OwnRoles()...), breakGlass...)
 	// aws:PrincipalArn is the role's for a session of it.
 	// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalarn
-	others := map[string]any{"aws:PrincipalArn": o.roles(append(own, o.BreakGlass)...)}
-	all := []statement{{
-		// The roles that deploy ours: the CDK's, and that of service-managed stack
-		// sets.
-		// https://docs.aws.amazon.com/aws-managed-policy/latest/reference/CloudFormationStackSetsOrgAdminServiceRolePolicy.html
-		Sid: "Roles",
-		Action: []string{
-			"iam:AttachRolePolicy", "iam:CreateRole", "iam:DeleteRole*", "iam:DetachRolePolicy",
-			"iam:PassRole", "iam:PutRole*", "iam:UpdateAssumeRolePolicy", "iam:UpdateRole*",
-		},
-		Resource: o.roles(own...),
-		Condition: map[string]map[string]any{"ArnNotLike": {
-			"aws:PrincipalArn": o.roles(o.BreakGlass, "stacksets-exec-*", "cdk-*-cfn-exec-role-*"),
-		}},
-	}, {
+	others := map[string]any{"aws:PrincipalArn": exempt}
+	all := []statement{
+		guard("Roles", exempt, append(o.deployers(), breakGlass...)),
+		guard("Deployers", o.deployers(), breakGlass),
+	}
+	all = append(all, statement{
 		Sid:      "Remove",
 		Action:   wildcards(c.Remove),
 		Resource: "*",
@@ -149,15 +180,7 @@ func (c Coverage) statements(o Options) []statement {
 			"ForAnyValue:StringEquals": {tagKeys: o.Keys},
 			"ArnNotLike":               others,
 		},
-	}, {
-		Sid:      "RemoveByPath",
-		Action:   c.Paths,
-		Resource: "arn:" + o.Partition + ":apigateway:*::/tags/*",
-		Condition: map[string]map[string]any{
-			"ForAnyValue:StringEquals": {tagKeys: o.Keys},
-			"ArnNotLike":               others,
-		},
-	}}
+	})
 	for i, k := range o.Keys {
 		all = append(all, statement{
 			// Without keys it removes all tags.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -129,9 +130,9 @@ func TestProtects(t *testing.T) {
 			rows = append(rows, row{"a change by " + role, call{action: action, set: tags{"creator": "eve"}, stands: tags{"creator": "alice"}, role: role}, may})
 		}
 	}
-	for _, action := range slices.Concat(c.Remove, c.Paths) {
+	for _, action := range c.Remove {
 		resource := "*"
-		if slices.Contains(c.Paths, action) {
+		if action == "apigateway:DELETE" {
 			resource = "arn:aws:apigateway:eu-west-1::/tags/arn%3Aaws%3Aapigateway%3Aeu-west-1%3A%3A%2Frestapis%2Fa"
 		}
 		rows = append(rows,
@@ -173,7 +174,7 @@ func TestHoldsNothingElse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	held := slices.Concat(c.Set, c.Remove, c.Paths)
+	held := slices.Concat(c.Set, c.Remove)
 	seen := 0
 	for prefix, service := range iam {
 		for _, a := range service.Actions {
@@ -202,25 +203,84 @@ func TestHoldsNothingElse(t *testing.T) {
 
 func TestRolesAreGuarded(t *testing.T) {
 	t.Parallel()
-	docs := organization(t, cover(t), scp.Options{Keys: []string{"creator"}})
-	for _, c := range []struct {
+	const elsewhere = "arn:aws:iam::444455556666:role/"
+	cdk := "cdk-hnb659fds-cfn-exec-role-111122223333-us-east-1"
+	tagger, exec := deployment.SpokeRole("tagger"), "stacksets-exec-0123456789abcdef"
+	type row struct {
 		action, role, by string
 		want             iampolicy.Decision
+	}
+	rows := []row{
+		{"iam:CreateRole", account + tagger, stranger, iampolicy.Denied},
+		{"iam:PassRole", account + deployment.FunctionRole("cors", "us-east-1"), stranger, iampolicy.Denied},
+		{"iam:UpdateAssumeRolePolicy", account + tagger, account + tagger, iampolicy.Denied},
+		{"iam:GetRole", account + tagger, stranger, iampolicy.Allowed},
+		{"iam:CreateRole", account + "Developer2", stranger, iampolicy.Allowed},
+		{"iam:CreateRole", account + tagger, account + exec, iampolicy.Allowed},
+		{"iam:CreateRole", account + scp.BreakGlass, account + exec, iampolicy.Allowed},
+		{"iam:DeleteRole", account + tagger, account + scp.BreakGlass, iampolicy.Allowed},
+		{"iam:UpdateRole", account + exec, account + exec, iampolicy.Denied},
+		{"iam:UpdateRole", account + exec, account + scp.BreakGlass, iampolicy.Allowed},
+		// Elsewhere the CDK is for everybody's stacks, and its bootstrap must work.
+		{"iam:CreateRole", elsewhere + tagger, elsewhere + cdk, iampolicy.Denied},
+		{"iam:CreateRole", elsewhere + cdk, elsewhere + "Developer", iampolicy.Allowed},
+	}
+	for _, c := range []struct {
+		hub  string
+		rows []row
 	}{
-		{"iam:CreateRole", deployment.SpokeRole("tagger"), stranger, iampolicy.Denied},
-		{"iam:PassRole", deployment.FunctionRole("cors", "us-east-1"), stranger, iampolicy.Denied},
-		{"iam:UpdateAssumeRolePolicy", deployment.SpokeRole("tagger"), stranger, iampolicy.Denied},
-		{"iam:PutRolePermissionsBoundary", deployment.SpokeRole("tagger"), stranger, iampolicy.Denied},
-		{"iam:UpdateAssumeRolePolicy", deployment.SpokeRole("tagger"), account + deployment.SpokeRole("tagger"), iampolicy.Denied},
-		{"iam:GetRole", deployment.SpokeRole("tagger"), stranger, iampolicy.Allowed},
-		{"iam:CreateRole", "Developer2", stranger, iampolicy.Allowed},
-		{"iam:CreateRole", deployment.SpokeRole("tagger"), account + "stacksets-exec-0123456789abcdef", iampolicy.Allowed},
-		{"iam:CreateRole", deployment.FunctionRole("tagger", "us-east-1"), account + "cdk-hnb659fds-cfn-exec-role-111122223333-us-east-1", iampolicy.Allowed},
-		{"iam:DeleteRole", deployment.SpokeRole("tagger"), account + scp.BreakGlass, iampolicy.Allowed},
+		{"111122223333", []row{
+			{"iam:CreateRole", account + deployment.FunctionRole("tagger", "us-east-1"), account + cdk, iampolicy.Allowed},
+			{"iam:CreateRole", account + cdk, stranger, iampolicy.Denied},
+			{"iam:CreateRole", account + cdk, account + scp.BreakGlass, iampolicy.Allowed},
+		}},
+		{"", []row{
+			{"iam:CreateRole", account + tagger, account + cdk, iampolicy.Denied},
+			{"iam:CreateRole", account + cdk, stranger, iampolicy.Allowed},
+		}},
 	} {
-		r := iampolicy.Request{Action: c.action, Resource: account + c.role, Context: map[string][]string{"aws:PrincipalArn": {c.by}}}
-		if got := iampolicy.Evaluate(r, docs...); got.Decision != c.want {
-			t.Errorf("%s of %s by %s: %v", c.action, c.role, c.by, got.Decision)
+		docs := organization(t, cover(t), scp.Options{Keys: []string{"creator"}, Hub: c.hub})
+		for _, r := range append(c.rows, rows...) {
+			request := iampolicy.Request{Action: r.action, Resource: r.role, Context: map[string][]string{"aws:PrincipalArn": {r.by}}}
+			if got := iampolicy.Evaluate(request, docs...); got.Decision != r.want {
+				t.Errorf("hub %q: %s of %s by %s: %v", c.hub, r.action, r.role, r.by, got.Decision)
+			}
+		}
+	}
+}
+
+// TestExemptIsGuarded: no role of a name that any statement lets through can be made
+// or taken over.
+func TestExemptIsGuarded(t *testing.T) {
+	t.Parallel()
+	const sso = "aws-reserved/sso.amazonaws.com/*AWSReservedSSO_Tags_*"
+	docs := organization(t, cover(t), scp.Options{Keys: []string{"creator"}, Hub: "111122223333", BreakGlass: sso})
+	exempt := map[string]bool{}
+	for _, d := range docs {
+		for _, s := range d.Statements {
+			for _, c := range s.Conditions {
+				if strings.EqualFold(c.Key, "aws:PrincipalArn") {
+					for _, pattern := range c.Values {
+						exempt[strings.ReplaceAll(strings.Replace(pattern, "::*:", "::444455556666:", 1), "*", "x")] = true
+					}
+				}
+			}
+		}
+	}
+	for _, want := range []string{"autotagger-tagger-x", "autotagger-cors-x", "stacksets-exec-x", "sso.amazonaws.com/xAWSReservedSSO_Tags_x", "cdk-x-cfn-exec-role-x"} {
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(exempt)), func(arn string) bool { return strings.HasSuffix(arn, want) }) {
+			t.Errorf("%s isn't let through", want)
+		}
+	}
+	for role := range exempt {
+		for _, action := range []string{
+			"AttachRolePolicy", "CreateRole", "DeleteRole", "DeleteRolePermissionsBoundary", "DeleteRolePolicy", "DetachRolePolicy", "PassRole",
+			"PutRolePermissionsBoundary", "PutRolePolicy", "UpdateAssumeRolePolicy", "UpdateRole", "UpdateRoleDescription",
+		} {
+			r := iampolicy.Request{Action: "iam:" + action, Resource: role, Context: map[string][]string{"aws:PrincipalArn": {stranger}}}
+			if got := iampolicy.Evaluate(r, docs...); got.Decision != iampolicy.Denied {
+				t.Errorf("iam:%s of %s by anybody: %v", action, role, got.Decision)
+			}
 		}
 	}
 }
@@ -245,6 +305,7 @@ func TestSize(t *testing.T) {
 	}{
 		// With FullAWSAccess one target takes them.
 		{"the default", scp.Options{Keys: policy.Default().Keys()}, scp.MaxAttached - 1},
+		{"a hub", scp.Options{Keys: policy.Default().Keys(), Hub: "111122223333"}, scp.MaxAttached - 1},
 		{"in China", scp.Options{Keys: policy.Default().Keys(), Partition: "aws-cn"}, scp.MaxAttached - 1},
 		{"the newer limit", scp.Options{Keys: policy.Default().Keys(), Size: 2 * scp.MaxSize}, 2},
 		{"one key", scp.Options{Keys: []string{"creator"}}, 3},
@@ -310,6 +371,7 @@ func TestRefuses(t *testing.T) {
 		`key "a${b}"`:            {Keys: []string{"a${b}"}},
 		`role "*"`:               {Keys: []string{"a"}, BreakGlass: "*"},
 		`role "a:b"`:             {Keys: []string{"a"}, BreakGlass: "a:b"},
+		`hub "111"`:              {Keys: []string{"a"}, Hub: "111"},
 		"keys are too long":      {Keys: long(1), Size: 500},
 		"statement Change takes": {Keys: long(1), Size: 700},
 	} {
