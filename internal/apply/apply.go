@@ -71,6 +71,7 @@ const (
 	WhyNoLookUp        = "no-look-up"       // a look-up that is not known here
 	WhyNoAPI           = "no-tag-api"       // API "none", or one that is not known here
 	WhyOptOut          = "opt-out-tag"      // the resource carries the opt-out tag
+	WhyRole            = "role-not-assumed" // of the resource's account
 	WhyTagLimit        = "tag-limit"        // the resource would have more than 50 tags
 	WhyBadARN          = "bad-arn"          // the ARN doesn't name what the API tags
 )
@@ -149,6 +150,9 @@ type Options struct {
 	Now func() time.Time
 	// Concurrency is how many calls run at once at most, 8 by default.
 	Concurrency int
+	// Attempt is how long one attempt of a call may take, 5 s by default: six of
+	// them leave time for the rest of a batch.
+	Attempt time.Duration
 	// OnCall is told of every attempt sent to AWS. It may be called from
 	// several goroutines at once. Nil: nobody is.
 	OnCall func(awsapi.Attempt)
@@ -163,6 +167,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Concurrency <= 0 {
 		o.Concurrency = 8
+	}
+	if o.Attempt <= 0 {
+		o.Attempt = 5 * time.Second
 	}
 	if o.OnCall == nil {
 		o.OnCall = func(awsapi.Attempt) {}

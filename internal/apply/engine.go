@@ -93,7 +93,7 @@ func New(cfg aws.Config, o Options) *Applier {
 	cfg.APIOptions = append(slices.Clone(cfg.APIOptions), awsapi.Observe(func(c awsapi.Attempt) {
 		gates.heed(c)
 		o.OnCall(c)
-	}, o.Now))
+	}, o.Now), awsapi.Limit(o.Attempt))
 	c := awsapi.New(cfg, o.Credentials)
 	clients := &s3Clients{cfg: cfg, creds: o.Credentials, rates: awsapi.NewRetryers(cfg), by: map[string]*s3.Client{}}
 	// The tagging API's quota is the smallest of all, and shared: a throttle

@@ -657,3 +657,26 @@ func TestRatesAdapt(t *testing.T) {
 	}
 	t.Logf("%d throttled", refused)
 }
+
+// TestHangs: an endpoint that doesn't answer costs its own resources a try, and the
+// others nothing.
+func TestHangs(t *testing.T) {
+	t.Parallel()
+	e := script(t, func(a asked) answer {
+		if a.Region == "ap-south-1" {
+			time.Sleep(300 * time.Millisecond)
+		}
+		if a.Op == "GetResources" {
+			return mapping(nil)
+		}
+		return failures(nil)
+	})
+	o := options()
+	o.Attempt = 50 * time.Millisecond
+	good, hanging := request(table(1), "tagging"), request(table(2), "tagging")
+	hanging.Region, hanging.ARN = "ap-south-1", strings.Replace(hanging.ARN, region, "ap-south-1", 1)
+	got := apply.New(e.config(), o).Tag(t.Context(), []apply.Request{hanging, good})
+	if got[0].Outcome != apply.Retry || got[0].Why != "RequestTimeout" || got[1].Outcome != apply.Tagged {
+		t.Errorf("%+v", got)
+	}
+}

@@ -40,6 +40,16 @@ func (c *coded) ErrorMessage() string          { return c.message }
 func (c *coded) ErrorFault() smithy.ErrorFault { return smithy.FaultUnknown }
 func (c *coded) HTTPStatusCode() int           { return c.status }
 
+// Unassumed is the error of an account whose role can't be assumed: the account's spoke
+// may not have it yet, while its rules forward already.
+type Unassumed struct {
+	Role string
+	Err  error
+}
+
+func (u *Unassumed) Error() string { return "assuming " + u.Role + ": " + u.Err.Error() }
+func (u *Unassumed) Unwrap() error { return u.Err }
+
 // fate decides what an error means for its resource, and why. This is the one
 // place that does: it looks at the error's code, then at the HTTP status, never
 // at the text, which AWS changes at will
@@ -48,6 +58,7 @@ func (c *coded) HTTPStatusCode() int           { return c.status }
 func fate(err error) (Outcome, string) {
 	var s skip
 	var b bad
+	var unassumed *Unassumed
 	switch {
 	case err == nil:
 		return Tagged, ""
@@ -59,6 +70,8 @@ func fate(err error) (Outcome, string) {
 		return Failed, string(b)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return Retry, WhyDeadline
+	case errors.As(err, &unassumed):
+		return Retry, WhyRole
 	}
 	code, status := awsapi.Code(err), awsapi.Status(err)
 	for _, known := range []func() (Outcome, bool){
@@ -163,27 +176,14 @@ func exactFate(code string) (Outcome, bool) {
 	return "", false
 }
 
-// NotFound reports whether a code, as in Result.Why, says that there is no such
-// resource: not yet, or not any more.
-func NotFound(code string) bool {
-	for _, part := range []string{"NotFound", "NoSuch", "NonExistent", "DoesNotExist", "NotExist", "Not Found"} {
-		if strings.Contains(code, part) && !strings.Contains(code, "Statement") {
-			return true
-		}
-	}
-	return false
-}
-
 // partFate knows parts of codes, for the many codes that name a resource's type
 // (InvalidVolume.NotFound, DBInstanceNotFound, NoSuchBucket).
 func partFate(code string) (Outcome, bool) {
-	// A new resource becomes visible to its tag API later than its create call
-	// answers.
-	if NotFound(code) {
-		return Retry, true
-	}
 	for _, part := range []string{
 		"Throttl", "TooManyRequests",
+		// A new resource becomes visible to its tag API later than its create call
+		// answers.
+		"NotFound", "NoSuch", "NonExistent", "DoesNotExist", "NotExist",
 		// And it becomes taggable later still: IncorrectState,
 		// InvalidDBInstanceState, InvalidClusterStateFault, …
 		"State", "Conflict", "Pending", "NotReady", "NotAvailable",

@@ -26,10 +26,6 @@ const (
 	DeadLetter End = "dead-letter"
 )
 
-// whyGone is why a resource is skipped that AWS has not found for the whole
-// schedule: it was deleted soon after it was made.
-const whyGone = "gone"
-
 // ending is a message's end and what goes with it.
 type ending struct {
 	end           End
@@ -37,8 +33,7 @@ type ending struct {
 	reason, cause string        // of a DeadLetter
 }
 
-// end decides what becomes of a message. What was not found for the whole schedule is
-// skipped, and so marked in the result.
+// end decides what becomes of a message.
 func (h *Handler) end(m events.SQSMessage, r *pipeline.Result) ending {
 	if r.Settled() {
 		return ending{end: Done}
@@ -70,14 +65,7 @@ func (h *Handler) end(m events.SQSMessage, r *pipeline.Result) ending {
 		if pause, ok := schedule.Next(since); ok {
 			return ending{end: Again, after: pause}
 		}
-		for _, f := range retries {
-			if !apply.NotFound(f.why) {
-				return ending{end: DeadLetter, reason: "retries-exhausted: " + f.why, cause: f.cause()}
-			}
-		}
-		for i := range r.Resources {
-			gone(&r.Resources[i])
-		}
+		return ending{end: DeadLetter, reason: "retries-exhausted: " + retries[0].why, cause: retries[0].cause()}
 	}
 	switch {
 	case len(failures) > 0:
@@ -123,16 +111,6 @@ func fates(r *pipeline.ResourceResult) []fate {
 		all = append(all, fate{apply.Outcome(r.CORS.Outcome), r.CORS.Why, r.CORS.Err})
 	}
 	return all
-}
-
-// gone marks what wasn't found.
-func gone(r *pipeline.ResourceResult) {
-	if r.Tag != nil && r.Tag.Outcome == apply.Retry {
-		r.Tag = &apply.Result{Outcome: apply.Skipped, Why: whyGone}
-	}
-	if r.CORS != nil && r.CORS.Outcome == apply.CORSRetry {
-		r.CORS = &apply.CORSResult{Outcome: apply.CORSSkipped, Why: whyGone}
-	}
 }
 
 // finish brings messages to their ends and returns those that aren't acknowledged:

@@ -88,7 +88,7 @@ func TestEnds(t *testing.T) {
 	}{
 		{"tagged", table("tagged-1"), "", 1, 0, 0, "", `"end":"done"`},
 		{"not ready for twelve hours", table("retry-1"), "InvalidDBInstanceState", 17, 11 * time.Hour, 12 * time.Hour, "retries-exhausted: InvalidDBInstanceState", `"reason":"retries-exhausted: InvalidDBInstanceState"`},
-		{"deleted soon after", table("retry-1"), "ResourceNotFoundException", 17, 11 * time.Hour, 12 * time.Hour, "", `"why":"gone"`},
+		{"not found for twelve hours", table("retry-1"), "ResourceNotFoundException", 17, 11 * time.Hour, 12 * time.Hour, "retries-exhausted: ResourceNotFoundException", `"end":"dead-letter"`},
 		{"denied", table("denied-1"), "AccessDeniedException", 2, 15*time.Minute - time.Second, 15 * time.Minute, "", `"outcome":"denied"`},
 		{"never possible", table("failed-1"), "ValidationException", 1, 0, 0, "failed: ValidationException", `"end":"dead-letter"`},
 		{"no event", "{", "", 1, 0, 0, "malformed", `"reason":"malformed"`},

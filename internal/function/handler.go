@@ -45,6 +45,9 @@ const margin = 2 * time.Second
 // done nothing.
 const answering = 250 * time.Millisecond
 
+// lookFor is how long an invocation waits for the configuration.
+const lookFor = 15 * time.Second
+
 // Configuration says which policy holds. It is package live's, or the one that a
 // function was deployed with.
 type Configuration interface {
@@ -121,7 +124,9 @@ func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQS
 // when another one does: what isn't done by then comes again, and is done under that.
 // Lambda runs one invocation of a process at a time.
 func (h *Handler) current(ctx context.Context) (*pipeline.Pipeline, context.Context, func(), error) {
-	p, err := h.Configuration.Policy(ctx)
+	look, cancel := context.WithTimeout(ctx, lookFor)
+	defer cancel()
+	p, err := h.Configuration.Policy(look)
 	if err != nil {
 		return nil, nil, nil, err
 	}

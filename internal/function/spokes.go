@@ -1,6 +1,7 @@
 package function
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
+	"autotagger/internal/apply"
 	"autotagger/internal/resolve"
 )
 
@@ -41,10 +43,24 @@ func (s *spokes) credentials(account string) aws.CredentialsProvider {
 	p := s.by[account]
 	if p == nil {
 		arn := "arn:" + s.partition + ":iam::" + account + ":role/" + s.role
-		p = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(s.sts, arn, func(o *stscreds.AssumeRoleOptions) {
+		p = assumed{arn, aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(s.sts, arn, func(o *stscreds.AssumeRoleOptions) {
 			o.RoleSessionName = sessionName
-		}), func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = expiryWindow })
+		}), func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = expiryWindow })}
 		s.by[account] = p
 	}
 	return p
+}
+
+// assumed tells a role that can't be assumed from other refusals.
+type assumed struct {
+	role string
+	aws.CredentialsProvider
+}
+
+func (a assumed) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	c, err := a.CredentialsProvider.Retrieve(ctx)
+	if err != nil {
+		err = &apply.Unassumed{Role: a.role, Err: err}
+	}
+	return c, err
 }

@@ -87,7 +87,7 @@ func TestHubTagsInSpokes(t *testing.T) {
 			t.Errorf("%s is left in the queue", item.ItemIdentifier)
 		}
 	}
-	if len(answer.BatchItemFailures) != len(types) || strings.Count(log, `"outcome":"denied"`) != len(types) {
+	if len(answer.BatchItemFailures) != len(types) || strings.Count(log, `"why":"role-not-assumed"`) != len(types) {
 		t.Errorf("%d messages are left, want the %d of the account whose role can't be assumed\n%s", len(answer.BatchItemFailures), len(types), log)
 	}
 	for account, arns := range made {

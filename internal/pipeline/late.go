@@ -3,42 +3,62 @@ package pipeline
 import (
 	"context"
 	"strings"
+	"sync"
 	"time"
 
 	"autotagger/internal/apply"
+	"autotagger/internal/catalogue"
 	"autotagger/internal/cloudtrail"
 	"autotagger/internal/plan"
 	"autotagger/internal/policy"
 	"autotagger/internal/resolve"
 )
 
-// LateAfter is how old an event is when it may be about a resource that is another by
-// now: deleted, and made again under the same name.
-const LateAfter = 20 * time.Minute
+// LateAfter is how old an event is when its resource may have been deleted since, and
+// made again under the same name: when it was tried for long, sent again from the
+// dead letters, or delayed.
+const LateAfter = time.Hour
 
 // Reasons in a result's Why.
 const (
-	// WhySuperseded: a later call made a resource of that name anew, or took the
-	// bucket's cross-origin rules away.
+	// WhySuperseded: the resource was deleted after the event, or the bucket's
+	// cross-origin rules were.
 	WhySuperseded = "superseded"
-	// WhyUnverified: there are more such calls than are looked through.
+	// WhyUnverified: nothing shows whether the owner has removed the bucket's rules.
 	WhyUnverified = "late-unverified"
+	// WhyHistory: there was no time left to look into the history.
+	WhyHistory = "history"
 )
 
-// Historian has an account's history of calls. An [*apply.Applier] is one.
+// Historian has accounts' histories. An [*apply.Applier] is one.
 type Historian interface {
-	History(ctx context.Context, account, partition, region, name string, since time.Time) (records []string, whole bool, err error)
+	History(ctx context.Context, account, partition, region, resource string, since time.Time) ([]apply.Past, error)
 }
 
-// Late looks whether what a late event made is still the same. Only names that the
-// caller chose can come again: ids that AWS makes up don't.
+// Late looks whether what a late event made is still the same.
 //
-// What it can't see: a resource that was made anew by a call of another name, as a
-// table that was restored, and what happened in the last minutes, which CloudTrail
-// doesn't have yet.
+// CloudTrail's history of the resource tells: where it was deleted after the event,
+// that event is done with. Where the history can't be had, or doesn't have the event
+// itself, tags are written all the same, for those that a newer resource got with its
+// own event stay; but a bucket's cross-origin rules, which its owner may have removed,
+// are not put back.
+//
+// What it can't see are deletions by calls of other names ([deletes]) and those of the
+// last minutes, which CloudTrail doesn't have yet.
 type Late struct {
 	Historian Historian
 	Now       func() time.Time
+}
+
+// atOnce is how many histories are asked for at once: accounts and regions have their
+// own rates.
+const atOnce = 8
+
+// suspect is a late event's resource.
+type suspect struct {
+	event *cloudtrail.Event
+	res   plan.Resource
+	out   *ResourceResult
 }
 
 // verdict is what is known of a resource before anything is applied. A nil field
@@ -48,119 +68,92 @@ type verdict struct {
 	cors *apply.CORSResult
 }
 
-// history is one question: which calls of a name were there.
-type history struct {
-	account, region, name string
-}
-
-// suspect is a late event's resource.
-type suspect struct {
-	event *cloudtrail.Event
-	res   plan.Resource
-	out   *ResourceResult
-}
-
-// deleteCORS is the call that takes a bucket's rules away.
-// https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucketCors.html
-const deleteCORS = "DeleteBucketCors"
-
-// judge looks into the history of the suspects, once for each call and place.
+// judge looks into the histories of suspects, for half of the time there is.
 func (p *Pipeline) judge(ctx context.Context, suspects []suspect) map[*ResourceResult]verdict {
-	verdicts := map[*ResourceResult]verdict{}
-	groups := map[history][]suspect{}
-	var order []history
-	add := func(h history, s suspect) {
-		if groups[h] == nil {
-			order = append(order, h)
-		}
-		groups[h] = append(groups[h], s)
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
+		defer cancel()
 	}
-	for _, s := range suspects {
-		add(history{s.res.Account, s.event.Region, s.event.Name}, s)
-		if p.CORS && len(s.res.CORS) > 0 {
-			add(history{s.res.Account, s.res.Region, deleteCORS}, s)
-		}
+	verdicts := make([]verdict, len(suspects))
+	var wg sync.WaitGroup
+	room := make(chan struct{}, atOnce)
+	for i, s := range suspects {
+		wg.Go(func() {
+			room <- struct{}{}
+			defer func() { <-room }()
+			verdicts[i] = p.verdict(ctx, s)
+		})
 	}
-	for _, h := range order {
-		since := groups[h][0].event.Time
-		for _, s := range groups[h] {
-			if s.event.Time.Before(since) {
-				since = s.event.Time
-			}
-		}
-		records, whole, err := p.Late.Historian.History(ctx, h.account, resolve.Partition(h.region), h.region, h.name, since)
-		again := p.remade(records, h.name)
-		for _, s := range groups[h] {
-			v := verdicts[s.out]
-			switch {
-			case err != nil:
-				v = p.blocked(v, h.name, err)
-			case later(again[s.res.ARN], s.event):
-				v = p.skipped(v, h.name, WhySuperseded)
-			case !whole:
-				v = p.skipped(v, h.name, WhyUnverified)
-			}
-			verdicts[s.out] = v
-		}
-	}
-	return verdicts
-}
-
-// remade are the calls of a history by what they were about.
-func (p *Pipeline) remade(records []string, name string) map[string][]*cloudtrail.Event {
-	by := map[string][]*cloudtrail.Event{}
-	for _, text := range records {
-		e, err := cloudtrail.Decode(text)
-		if err != nil || e.ErrorCode != "" {
-			continue
-		}
-		if name == deleteCORS {
-			arn := "arn:" + resolve.Partition(e.Region) + ":s3:::" + e.Request.Key("bucketName").Text()
-			by[arn] = append(by[arn], e)
-			continue
-		}
-		made, err := p.Planner.Plan(e)
-		if err != nil {
-			continue
-		}
-		for _, r := range made.Resources {
-			by[r.ARN] = append(by[r.ARN], e)
-		}
+	wg.Wait()
+	by := map[*ResourceResult]verdict{}
+	for i, s := range suspects {
+		by[s.out] = verdicts[i]
 	}
 	return by
 }
 
-// later reports whether one of the calls came after an event.
-func later(calls []*cloudtrail.Event, e *cloudtrail.Event) bool {
-	for _, c := range calls {
-		if c.ID != e.ID && c.Time.After(e.Time) {
-			return true
+func (p *Pipeline) verdict(ctx context.Context, s suspect) (v verdict) {
+	calls, known, err := p.Late.history(ctx, s)
+	if o, why := apply.Fate(err); o == apply.Retry {
+		if why == apply.WhyDeadline {
+			why = WhyHistory
 		}
+		return verdict{&apply.Result{Outcome: o, Why: why, Err: err}, &apply.CORSResult{Outcome: apply.CORSRetry, Why: why, Err: err}}
+	}
+	superseded := &apply.CORSResult{Outcome: apply.CORSSkipped, Why: WhySuperseded}
+	for _, c := range calls {
+		switch {
+		case c.Failed || c.Source != s.event.Source || c.At.Before(s.event.Time):
+		case deletes(s.event.Name, c.Name):
+			return verdict{&apply.Result{Outcome: apply.Skipped, Why: WhySuperseded}, superseded}
+		case c.Name == "DeleteBucketCors":
+			v.cors = superseded
+		}
+	}
+	if !known && v.cors == nil {
+		v.cors = &apply.CORSResult{Outcome: apply.CORSFailed, Why: WhyUnverified, Err: err}
+	}
+	return v
+}
+
+// history is a resource's, and whether it has the event itself. CloudTrail has
+// resources by their names or by their ARNs, as their services like it.
+func (l *Late) history(ctx context.Context, s suspect) (calls []apply.Past, known bool, err error) {
+	for _, name := range []string{s.res.Name(), s.res.ARN} {
+		calls, err = l.Historian.History(ctx, s.res.Account, resolve.Partition(s.event.Region), s.event.Region, name, s.event.Time)
+		if err != nil {
+			return nil, false, err
+		}
+		for _, c := range calls {
+			if c.ID == s.event.ID {
+				return calls, true, nil
+			}
+		}
+	}
+	return calls, false, nil
+}
+
+// deletes reports whether a call undoes a creating one, by their names: DeleteTable
+// undoes CreateTable, TerminateInstances RunInstances.
+func deletes(create, call string) bool {
+	verb, what := divide(call)
+	_, made := divide(create)
+	switch verb {
+	case "Delete", "Deregister", "Release", "Terminate":
+		return what == made
 	}
 	return false
 }
 
-// skipped is a verdict of one history: that of the rules' deletion is about CORS
-// alone.
-func (p *Pipeline) skipped(v verdict, name, why string) verdict {
-	if name != deleteCORS {
-		v.tag = &apply.Result{Outcome: apply.Skipped, Why: why}
-	}
-	v.cors = &apply.CORSResult{Outcome: apply.CORSSkipped, Why: why}
-	return v
+// divide cuts a call's name into its verb and what it is about, in the singular.
+func divide(name string) (verb, what string) {
+	name = catalogue.Undated(name)
+	i := strings.IndexFunc(name[min(1, len(name)):], func(r rune) bool { return r >= 'A' && r <= 'Z' }) + 1
+	return name[:i], strings.TrimSuffix(name[i:], "s")
 }
 
-// blocked is the verdict where a history can't be had.
-func (p *Pipeline) blocked(v verdict, name string, err error) verdict {
-	outcome, why := apply.Fate(err)
-	if name != deleteCORS {
-		v.tag = &apply.Result{Outcome: outcome, Why: why, Err: err}
-	}
-	v.cors = &apply.CORSResult{Outcome: apply.CORSOutcome(outcome), Why: why, Err: err}
-	return v
-}
-
-// suspects are the late resources of a batch whose names may come again.
+// suspects are the late resources of a batch that something would be written to.
 func (p *Pipeline) suspects(results []Result, todo func(*ResourceResult) bool) []suspect {
 	if p.Late == nil {
 		return nil
@@ -173,19 +166,10 @@ func (p *Pipeline) suspects(results []Result, todo func(*ResourceResult) bool) [
 		}
 		for j, res := range results[i].Plan.Resources {
 			out := &results[i].Resources[j]
-			if chosen(e, res.Name()) && todo(out) && res.Mode != policy.Observe && p.Guard.Refuses(e, res) == "" {
+			if todo(out) && res.Mode != policy.Observe && p.Guard.Refuses(e, res) == "" {
 				all = append(all, suspect{e, res, out})
 			}
 		}
 	}
 	return all
-}
-
-// chosen reports whether the caller may have chosen a resource's name: the request has
-// it, whole or as the last part of a path or an ARN.
-func chosen(e *cloudtrail.Event, name string) bool {
-	return !e.Request.Exists() || e.Request.Any(func(text string) bool {
-		before, found := strings.CutSuffix(text, name)
-		return found && (before == "" || strings.HasSuffix(before, "/") || strings.HasSuffix(before, ":"))
-	})
 }

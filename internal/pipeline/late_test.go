@@ -2,10 +2,10 @@ package pipeline_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,19 +19,27 @@ import (
 	"autotagger/internal/policy"
 )
 
-// past is an account's history and what was applied meanwhile.
+// past is accounts' history, and what was applied meanwhile.
 type past struct {
-	records map[string][]string // by the call's name
-	asked   []string
-	whole   bool
-	err     error
-	tagged  []string
-	cors    []string
+	calls map[string][]apply.Past // by the resource's name
+	err   error
+	hangs bool // it doesn't answer before its time is up
+
+	mu     sync.Mutex
+	asked  []string
+	tagged []string
+	cors   []string
 }
 
-func (p *past) History(_ context.Context, account, partition, region, name string, since time.Time) ([]string, bool, error) {
-	p.asked = append(p.asked, strings.Join([]string{account, partition, region, name, since.UTC().Format(time.RFC3339)}, " "))
-	return p.records[name], p.whole, p.err
+func (p *past) History(ctx context.Context, account, partition, region, resource string, since time.Time) ([]apply.Past, error) {
+	if p.hangs {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.asked = append(p.asked, strings.Join([]string{account, partition, region, resource, since.UTC().Format(time.RFC3339)}, " "))
+	return p.calls[resource], p.err
 }
 
 func (p *past) Tag(_ context.Context, reqs []apply.Request) []apply.Result {
@@ -52,68 +60,77 @@ func (p *past) PutCORS(_ context.Context, reqs []apply.CORSRequest) []apply.CORS
 	return out
 }
 
+func (p *past) line() pipeline.Pipeline {
+	return pipeline.Pipeline{
+		Planner: &plan.Planner{Catalogue: catalogue.Default(), Policy: policy.Default()}, Applier: p, Tag: true, CORS: true,
+		Late: &pipeline.Late{Historian: p, Now: func() time.Time { return noon }},
+	}
+}
+
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
-func record(id, source, name string, at time.Time, request, response string) string {
-	return fmt.Sprintf(`{"eventID":%q,"eventSource":"%s.amazonaws.com","eventName":%q,"eventTime":%q,"eventType":"AwsApiCall","managementEvent":true,"awsRegion":"eu-west-1","recipientAccountId":"111122223333","readOnly":false,"userIdentity":{"type":"IAMUser","userName":"alice"},"requestParameters":%s,"responseElements":%s}`,
-		id, source, name, at.Format(time.RFC3339), request, response)
+func decoded(t *testing.T, id, source, name string, at time.Time, request, response string) *cloudtrail.Event {
+	t.Helper()
+	e, err := cloudtrail.Decode(fmt.Sprintf(`{"eventID":%q,"eventSource":"%s.amazonaws.com","eventName":%q,"eventTime":%q,"eventType":"AwsApiCall","managementEvent":true,"awsRegion":"eu-west-1","recipientAccountId":"111122223333","readOnly":false,"userIdentity":{"type":"IAMUser","userName":"alice"},"requestParameters":%s,"responseElements":%s}`,
+		id, source, name, at.Format(time.RFC3339), request, response))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
 }
 
-func table(id, name string, at time.Time) string {
-	return record(id, "dynamodb", "CreateTable", at, `{"tableName":"`+name+`"}`, `{"tableDescription":{"tableArn":"arn:aws:dynamodb:eu-west-1:111122223333:table/`+name+`"}}`)
+func table(t *testing.T, id, name string, at time.Time) *cloudtrail.Event {
+	return decoded(t, id, "dynamodb", "CreateTable", at, `{"tableName":"`+name+`"}`, `{"tableDescription":{"tableArn":"arn:aws:dynamodb:eu-west-1:111122223333:table/`+name+`"}}`)
 }
 
-func bucket(id, name string, at time.Time) string {
-	return record(id, "s3", "CreateBucket", at, `{"bucketName":"`+name+`","CreateBucketConfiguration":{"LocationConstraint":"eu-west-1"}}`, "null")
-}
-
-func volume(id string, at time.Time) string {
-	return record(id, "ec2", "CreateVolume", at, `{"size":"8","zone":"eu-west-1a"}`, `{"volumeId":"vol-0123456789abcdef0"}`)
-}
-
-// TestLate: an old event doesn't speak for what was made anew under its name.
+// TestLate: an old event doesn't speak for what was deleted since.
 func TestLate(t *testing.T) {
 	t.Parallel()
-	hourAgo, halfAgo := noon.Add(-time.Hour), noon.Add(-30*time.Minute)
-	failed := strings.Replace(table("2", "t", halfAgo), `"eventID"`, `"errorCode":"ResourceInUseException","eventID"`, 1)
-	throttled := &smithy.GenericAPIError{Code: "ThrottlingException"}
+	made, later := noon.Add(-3*time.Hour), noon.Add(-2*time.Hour)
+	theTable := table(t, "1", "t", made)
+	bucket := decoded(t, "1", "s3", "CreateBucket", made, `{"bucketName":"t","CreateBucketConfiguration":{"LocationConstraint":"eu-west-1"}}`, "null")
+	function := decoded(t, "1", "lambda", "CreateFunction20150331", made, `{"functionName":"t"}`, `{"functionName":"t","functionArn":"arn:aws:lambda:eu-west-1:111122223333:function:t"}`)
+	const arn = "arn:aws:dynamodb:eu-west-1:111122223333:table/t"
+	call := func(id, source, name string, at time.Time) apply.Past {
+		return apply.Past{ID: id, Source: source + ".amazonaws.com", Name: name, At: at}
+	}
+	own := func(source, name string) apply.Past { return call("1", source, name, made) }
+	failed := call("2", "dynamodb", "DeleteTable", later)
+	failed.Failed = true
 	for _, c := range []struct {
-		name, event string
-		past        past
-		tag, cors   string // outcome and why
-		asked       int
+		name      string
+		event     *cloudtrail.Event
+		key       string // under which CloudTrail has the resource
+		calls     []apply.Past
+		err       error
+		tag, cors string // outcome and why
+		asked     int
 	}{
-		{"fresh", table("1", "t", noon.Add(-time.Minute)), past{whole: true}, "tagged", "", 0},
-		{"late and alone", table("1", "t", hourAgo), past{whole: true, records: map[string][]string{"CreateTable": {table("3", "other", halfAgo), table("1", "t", hourAgo)}}}, "tagged", "", 1},
-		{"made anew", table("1", "t", hourAgo), past{whole: true, records: map[string][]string{"CreateTable": {table("2", "t", halfAgo)}}}, "skipped superseded", "", 1},
-		{"an attempt to", table("1", "t", hourAgo), past{whole: true, records: map[string][]string{"CreateTable": {failed}}}, "tagged", "", 1},
-		{"an earlier one", table("1", "t", halfAgo), past{whole: true, records: map[string][]string{"CreateTable": {table("2", "t", hourAgo)}}}, "tagged", "", 1},
-		{"nonsense in the history", table("1", "t", hourAgo), past{whole: true, records: map[string][]string{"CreateTable": {"", "{", `{"a":1}`}}}, "tagged", "", 1},
-		{"more than is read", table("1", "t", hourAgo), past{records: map[string][]string{"CreateTable": {table("3", "other", halfAgo)}}}, "skipped late-unverified", "", 1},
-		{"no history", table("1", "t", hourAgo), past{err: throttled}, "retry ThrottlingException", "", 1},
-		{"no permission", table("1", "t", hourAgo), past{err: &smithy.GenericAPIError{Code: "AccessDeniedException"}}, "denied AccessDeniedException", "", 1},
-		{"an id that doesn't come again", volume("1", hourAgo), past{whole: true}, "tagged", "", 0},
-		{"a bucket", bucket("1", "b", hourAgo), past{whole: true}, "tagged", "put", 2},
-		{"a bucket made anew", bucket("1", "b", hourAgo), past{whole: true, records: map[string][]string{"CreateBucket": {bucket("2", "b", halfAgo)}}}, "skipped superseded", "skipped superseded", 2},
-		{"a bucket whose rules were removed", bucket("1", "b", hourAgo), past{whole: true, records: map[string][]string{
-			"DeleteBucketCors": {record("2", "s3", "DeleteBucketCors", halfAgo, `{"bucketName":"b"}`, "null")},
-		}}, "tagged", "skipped superseded", 2},
-		{"rules of another", bucket("1", "b", hourAgo), past{whole: true, records: map[string][]string{
-			"DeleteBucketCors": {record("2", "s3", "DeleteBucketCors", halfAgo, `{"bucketName":"bb"}`, "null")},
-		}}, "tagged", "put", 2},
+		{"fresh", table(t, "1", "t", noon.Add(-time.Minute)), "t", nil, nil, "tagged", "", 0},
+		{"late", theTable, "t", []apply.Past{own("dynamodb", "CreateTable")}, nil, "tagged", "", 1},
+		{"deleted", theTable, "t", []apply.Past{call("2", "dynamodb", "DeleteTable", later), own("dynamodb", "CreateTable")}, nil, "skipped superseded", "", 1},
+		{"known by its ARN", theTable, arn, []apply.Past{call("2", "dynamodb", "DeleteTable", later), own("dynamodb", "CreateTable")}, nil, "skipped superseded", "", 2},
+		{"not known", theTable, "", nil, nil, "tagged", "", 2},
+		{"made again without a deletion", theTable, "t", []apply.Past{call("2", "dynamodb", "CreateTable", later), own("dynamodb", "CreateTable")}, nil, "tagged", "", 1},
+		{"an attempt to delete", theTable, "t", []apply.Past{failed, own("dynamodb", "CreateTable")}, nil, "tagged", "", 1},
+		{"deleted before", theTable, "t", []apply.Past{call("2", "dynamodb", "DeleteTable", made.Add(-time.Minute)), own("dynamodb", "CreateTable")}, nil, "tagged", "", 1},
+		{"another service's deletion", theTable, "t", []apply.Past{call("2", "rds", "DeleteTable", later), own("dynamodb", "CreateTable")}, nil, "tagged", "", 1},
+		{"another thing's deletion", theTable, "t", []apply.Past{call("2", "dynamodb", "DeleteTableReplica", later), own("dynamodb", "CreateTable")}, nil, "tagged", "", 1},
+		{"a dated name", function, "t", []apply.Past{call("2", "lambda", "DeleteFunction20150331", later), own("lambda", "CreateFunction20150331")}, nil, "skipped superseded", "", 1},
+		{"throttled", theTable, "t", nil, &smithy.GenericAPIError{Code: "ThrottlingException"}, "retry ThrottlingException", "", 1},
+		{"no permission", theTable, "t", nil, &smithy.GenericAPIError{Code: "AccessDeniedException"}, "tagged", "", 1},
+		{"a bucket", bucket, "t", []apply.Past{own("s3", "CreateBucket")}, nil, "tagged", "put", 1},
+		{"a deleted bucket", bucket, "t", []apply.Past{call("2", "s3", "DeleteBucket", later), own("s3", "CreateBucket")}, nil, "skipped superseded", "skipped superseded", 1},
+		{"a bucket whose rules were removed", bucket, "t", []apply.Past{call("2", "s3", "DeleteBucketCors", later), own("s3", "CreateBucket")}, nil, "tagged", "skipped superseded", 1},
+		{"a bucket whose policy was removed", bucket, "t", []apply.Past{call("2", "s3", "DeleteBucketPolicy", later), own("s3", "CreateBucket")}, nil, "tagged", "put", 1},
+		{"a bucket that isn't known", bucket, "", nil, nil, "tagged", "failed late-unverified", 2},
+		{"a bucket without permission", bucket, "t", nil, &smithy.GenericAPIError{Code: "AccessDeniedException"}, "tagged", "failed late-unverified", 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			p := &c.past
-			line := pipeline.Pipeline{
-				Planner: &plan.Planner{Catalogue: catalogue.Default(), Policy: policy.Default()}, Applier: p, Tag: true, CORS: true,
-				Late: &pipeline.Late{Historian: p, Now: func() time.Time { return noon }},
-			}
-			e, err := cloudtrail.Decode(c.event)
-			if err != nil {
-				t.Fatal(err)
-			}
-			r := line.Run(t.Context(), []cloudtrail.Record{{N: 1, Event: e}})[0]
+			p := &past{calls: map[string][]apply.Past{c.key: c.calls}, err: c.err}
+			line := p.line()
+			r := line.Run(t.Context(), []cloudtrail.Record{{N: 1, Event: c.event}})[0]
 			if len(r.Resources) != 1 {
 				t.Fatalf("%+v", r.Plan)
 			}
@@ -127,31 +144,37 @@ func TestLate(t *testing.T) {
 			if len(p.tagged) > 0 != (c.tag == "tagged") || len(p.cors) > 0 != (c.cors == "put") {
 				t.Errorf("applied was %v, %v", p.tagged, p.cors)
 			}
-			if p.err != nil && !errors.Is(tag.Err, p.err) {
-				t.Errorf("the error is %v", tag.Err)
-			}
 		})
 	}
 }
 
-// TestLateAsksOnce: one question serves all events of a call.
-func TestLateAsksOnce(t *testing.T) {
+// TestLateHoldsUpNoOther: fresh events are applied before any history is asked for, and
+// what isn't known in half of the time comes again with a pause.
+func TestLateHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
-	p := &past{whole: true}
-	line := pipeline.Pipeline{
-		Planner: &plan.Planner{Catalogue: catalogue.Default(), Policy: policy.Default()}, Applier: p, Tag: true,
-		Late: &pipeline.Late{Historian: p, Now: func() time.Time { return noon }},
-	}
+	p := &past{hangs: true}
+	line := p.line()
 	var records []cloudtrail.Record
-	for i := range 50 {
-		e, err := cloudtrail.Decode(table(fmt.Sprint(i), fmt.Sprint("t", i), noon.Add(-time.Hour-time.Duration(i)*time.Minute)))
-		if err != nil {
-			t.Fatal(err)
+	for i := range 20 {
+		at := noon.Add(-time.Minute)
+		if i%2 == 0 {
+			at = noon.Add(-5 * time.Hour)
 		}
-		records = append(records, cloudtrail.Record{N: i + 1, Event: e})
+		records = append(records, cloudtrail.Record{N: i + 1, Event: table(t, fmt.Sprint(i), fmt.Sprint("t", i), at)})
 	}
-	line.Run(t.Context(), records)
-	if want := []string{"111122223333 aws eu-west-1 CreateTable 2026-11-22T10:11:00Z"}; !slices.Equal(p.asked, want) || len(p.tagged) != 50 {
-		t.Errorf("asked was %v, and %d tables are tagged", p.asked, len(p.tagged))
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	results := line.Run(ctx, records)
+	if ctx.Err() != nil {
+		t.Error("all of the time is used up")
+	}
+	for i, r := range results {
+		got := r.Resources[0].Tag
+		if i%2 == 1 && got.Outcome != apply.Tagged || i%2 == 0 && (got.Outcome != apply.Retry || got.Why != pipeline.WhyHistory) {
+			t.Errorf("event %d: %+v", i, got)
+		}
+	}
+	if len(p.tagged) != 10 || slices.ContainsFunc(p.tagged, func(arn string) bool { return strings.HasSuffix(arn, "/t0") }) {
+		t.Errorf("tagged are %v", p.tagged)
 	}
 }

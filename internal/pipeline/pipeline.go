@@ -112,15 +112,29 @@ func (p *Pipeline) Run(ctx context.Context, records []cloudtrail.Record) []Resul
 }
 
 // Apply does what the plans want for the resources that todo names, and
-// overwrites their results. Replaying uses it to try again what wasn't ready.
+// overwrites their results. Replaying uses it to try again what wasn't ready. Late
+// events come last, so that looking into their histories holds up no other.
 func (p *Pipeline) Apply(ctx context.Context, results []Result, todo func(*ResourceResult) bool) {
+	suspects := p.suspects(results, todo)
+	late := map[*ResourceResult]bool{}
+	for _, s := range suspects {
+		late[s.out] = true
+	}
+	p.apply(ctx, results, func(r *ResourceResult) bool { return todo(r) && !late[r] }, nil)
+	if len(suspects) > 0 {
+		verdicts := p.judge(ctx, suspects)
+		p.apply(ctx, results, func(r *ResourceResult) bool { return late[r] }, verdicts)
+	}
+}
+
+// apply does what the plans want, but for the jobs that a verdict has settled.
+func (p *Pipeline) apply(ctx context.Context, results []Result, todo func(*ResourceResult) bool, verdicts map[*ResourceResult]verdict) {
 	var (
 		tags    []apply.Request
 		cors    []apply.CORSRequest
 		tagsOf  []*ResourceResult
 		corsFor []*ResourceResult
 	)
-	verdicts := p.judge(ctx, p.suspects(results, todo))
 	for i := range results {
 		r := &results[i]
 		for j, res := range r.Plan.Resources {

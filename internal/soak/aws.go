@@ -302,8 +302,8 @@ func (w *World) lookUp(a ask) reply {
 	w.mu.Lock()
 	var found []any
 	for _, e := range slices.Backward(w.trail) {
-		if e.account == a.account && e.region == a.region && e.name == attribute && !e.at.Before(since) && !e.at.After(time.Now().Add(-15*time.Minute)) {
-			found = append(found, map[string]any{"CloudTrailEvent": e.record})
+		if e.account == a.account && e.region == a.region && e.resource == attribute && !e.at.Before(since) && !e.at.After(time.Now().Add(-15*time.Minute)) {
+			found = append(found, map[string]any{"EventId": e.id, "EventSource": e.source, "EventName": e.name, "EventTime": e.at.Unix(), "CloudTrailEvent": e.record})
 		}
 	}
 	w.mu.Unlock()

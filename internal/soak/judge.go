@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"autotagger/internal/apply"
 	"autotagger/internal/schedule"
 )
 
@@ -115,12 +116,10 @@ func (r *resource) due(m *message, w *World) bool {
 		return end.end == "done" && r.tags["creator"] != ""
 	case "skipped":
 		switch why {
-		case "gone":
-			return r.destiny == deleted
 		case "tag-limit":
 			return r.destiny == full
-		case "superseded": // by the call that someone else made about it
-			return r.upsert && r.tags["creator"] != ""
+		case "superseded":
+			return r.destiny == deleted
 		}
 		return false
 	case "denied":
@@ -129,7 +128,7 @@ func (r *resource) due(m *message, w *World) bool {
 	case "failed":
 		return end.end == "dead-letter" && (r.destiny == cursed || r.destiny == full)
 	case "retry":
-		return end.end == "dead-letter" && r.destiny == stuck && m.goneAt.Sub(m.first) >= schedule.Patience-time.Hour
+		return end.end == "dead-letter" && (r.destiny == stuck || why == apply.WhyRole && r.account == unassumable) && m.goneAt.Sub(m.first) >= schedule.Patience-time.Hour
 	}
 	return false
 }

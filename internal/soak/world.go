@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"autotagger/internal/sample"
 )
@@ -102,13 +103,17 @@ type World struct {
 
 // recorded is an event in CloudTrail's history.
 type recorded struct {
-	account, region, name, record string
-	at                            time.Time
+	account, region, resource string
+	id, source, name, record  string
+	at                        time.Time
 }
 
-// Places of the world. The last account can't be acted in.
+// unassumable is an account whose role can't be assumed.
+const unassumable = "999900001111"
+
+// Places of the world.
 func accounts() []string {
-	return []string{"111122223333", "222233334444", "333344445555", "444455556666", "999900001111"}
+	return []string{"111122223333", "222233334444", "333344445555", "444455556666", unassumable}
 }
 func regions() []string { return []string{"eu-west-1", "us-east-1"} }
 func people() []string {
@@ -134,7 +139,7 @@ func (w *World) Populate(events fs.FS, n int, within time.Duration) error {
 	for i := range n {
 		account := accounts()[i%4]
 		if w.Seed.draw("barred", i) < 0.005 {
-			account = accounts()[4]
+			account = unassumable
 		}
 		r, err := w.add(events, &ks[i%len(ks)], i, account, pick(w.Seed, regions(), "region", i), pick(w.Seed, people(), "creator", i), time.Duration(w.Seed.draw("made", i)*float64(within)))
 		if err != nil {
@@ -145,7 +150,7 @@ func (w *World) Populate(events fs.FS, n int, within time.Duration) error {
 			return err
 		}
 	}
-	w.barred[accounts()[4]] = true
+	w.barred[unassumable] = true
 	w.others(n)
 	w.close(within)
 	sort.SliceStable(w.deliveries, func(i, j int) bool { return w.deliveries[i].at.Before(w.deliveries[j].at) })
@@ -301,14 +306,21 @@ func (w *World) announce(events fs.FS, r *resource, i int) error {
 	return nil
 }
 
-// record keeps an event in CloudTrail's history.
+// record keeps an event in CloudTrail's history, and the deletion of what is deleted.
 func (w *World) record(r *resource, body string, at time.Time) {
 	var e struct {
 		Detail json.RawMessage
 	}
-	var d struct{ EventName string }
-	if json.Unmarshal([]byte(body), &e) == nil && json.Unmarshal(e.Detail, &d) == nil {
-		w.trail = append(w.trail, recorded{r.account, r.region, d.EventName, string(e.Detail), at})
+	var d struct{ EventID, EventSource, EventName string }
+	if json.Unmarshal([]byte(body), &e) != nil || json.Unmarshal(e.Detail, &d) != nil {
+		return
+	}
+	made := recorded{r.account, r.region, r.arn[strings.LastIndexAny(r.arn, ":/")+1:], d.EventID, d.EventSource, d.EventName, string(e.Detail), at}
+	w.trail = append(w.trail, made)
+	if !r.gone.IsZero() {
+		verb := strings.IndexFunc(made.name[1:], unicode.IsUpper) + 1
+		made.id, made.name, made.record, made.at = "deleted "+made.id, "Delete"+made.name[verb:], "{}", r.gone
+		w.trail = append(w.trail, made)
 	}
 }
 
