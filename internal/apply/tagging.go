@@ -151,8 +151,9 @@ func (s taggingStore) call(op string, t target, in map[string]any) awsapi.Call {
 // gates pace calls, for each account and region apart. A batch of many creators would
 // else spend its time in throttles and backoffs: the quota is small, and the API is
 // shared with people's own tools. A gate begins with the documented rate. That of an
-// account may be higher: each half second of use without a throttle doubles it, and a
-// throttle takes it back.
+// account may be higher: while a rate is used up, so that calls wait for it, it doubles
+// each half second, and while it isn't, it halves. A throttle takes it back to the
+// documented one for a minute.
 //
 // The clock is the machine's own, not Options.Now: it is what the waiting is
 // done by.
@@ -165,17 +166,16 @@ type gates struct {
 type gate struct {
 	rate  int
 	full  time.Time // when it will have all its tokens again
-	since time.Time // of the rate
-	calls int       // at it
+	since time.Time // from then on each call had to wait
 	until time.Time // before that it doesn't rise
 }
 
 func newGates() *gates { return &gates{by: map[string]*gate{}} }
 
-// rises is how long a rate holds before it rises, sobered how long it doesn't after a
-// throttle, and topRate how far it does.
+// window is how long a rate is used up before it rises, or lies idle before it falls;
+// sobered how long it doesn't rise after a throttle, and topRate how far it does.
 const (
-	rises   = time.Second / 2
+	window  = time.Second / 2
 	sobered = time.Minute
 	topRate = 160
 )
@@ -185,7 +185,7 @@ func (g *gates) of(write bool, account, region string) *gate {
 	key := fmt.Sprint(write, " ", account, " ", region)
 	one := g.by[key]
 	if one == nil {
-		one = &gate{rate: documented(write), since: time.Now()}
+		one = &gate{rate: documented(write)}
 		g.by[key] = one
 	}
 	return one
@@ -215,19 +215,29 @@ func (g *gates) heed(c awsapi.Attempt) {
 // wait takes a token. It returns early with the context's error.
 func (g *gates) wait(ctx context.Context, write bool, t target) error {
 	g.mu.Lock()
-	now, one := time.Now(), g.of(write, t.account, t.region)
-	if one.full.Before(now) {
-		one.full = now
-	}
-	if now.Sub(one.since) > rises && 2*one.calls >= one.rate && one.rate < topRate && now.After(one.until) {
-		one.rate, one.calls, one.since = 2*one.rate, 0, now
-		one.full = now.Add(one.full.Sub(now) / 2)
-	}
-	one.calls++
-	one.full = one.full.Add(time.Second / time.Duration(one.rate))
-	delay := one.full.Sub(now) - time.Second
+	delay := g.of(write, t.account, t.region).take(time.Now(), documented(write))
 	g.mu.Unlock()
 	return sleep(ctx, delay)
+}
+
+// take takes a token at a rate that is at least the given one, and says after what time
+// it may be used.
+func (g *gate) take(now time.Time, least int) time.Duration {
+	if idle := now.Sub(g.full); idle >= 0 {
+		for ; g.rate > least && idle >= 0; idle -= window {
+			g.rate /= 2
+		}
+		g.full = now
+	}
+	used := g.full.Sub(now) + time.Second/time.Duration(g.rate)
+	if used <= time.Second {
+		g.since = now
+	} else if now.Sub(g.since) >= window && g.rate < topRate && now.After(g.until) {
+		g.rate, g.since = 2*g.rate, now
+		g.full = now.Add(g.full.Sub(now) / 2)
+	}
+	g.full = g.full.Add(time.Second / time.Duration(g.rate))
+	return g.full.Sub(now) - time.Second
 }
 
 // sleep waits, unless the context ends before; then it returns its error.
