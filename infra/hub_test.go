@@ -238,6 +238,27 @@ func TestParameters(t *testing.T) {
 	}
 }
 
+// TestParametersStay: CloudFormation puts a parameter's value back to the template's when
+// anything about it changes, its description and tags included. An upgrade must not turn
+// writing on that someone has turned off: whoever changes this says so to those who
+// upgrade, in CHANGELOG.md.
+func TestParametersStay(t *testing.T) {
+	var got []string
+	for _, r := range theTemplate(t).Resources {
+		if r.Type == "AWS::SSM::Parameter" {
+			got = append(got, canonical(t, r.Properties))
+		}
+	}
+	slices.Sort(got)
+	want := []string{
+		`{"AllowedPattern":"^(on|off)$","Description":"Whether autotagger writes: on, or off to observe only","Name":"/autotagger/writing","Tags":{"Application":"autotagger"},"Type":"String","Value":"on"}`,
+		`{"Description":"Where autotagger's configuration is: deployed, or s3://bucket/key","Name":"/autotagger/configuration","Tags":{"Application":"autotagger"},"Type":"String","Value":"deployed"}`,
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the parameters are\n%s\nand were\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
 func warnings(stack awscdk.Stack) []string {
 	var out []string
 	for _, m := range *assertions.Annotations_FromStack(stack).FindWarning(jsii.String("*"), assertions.Match_AnyValue()) {
