@@ -30,7 +30,7 @@ func (v *visit) configuration(file string) []Finding {
 	if err != nil {
 		return []Finding{{name, Fail, file, err.Error(), "mend it: docs/configuration.md"}}
 	}
-	v.policy = p
+	v.policy, v.deployed = p, file
 	return []Finding{{name, OK, file, fmt.Sprintf("valid; mode %s, keys %s", p.Mode, strings.Join(p.Keys(), ", ")), ""}}
 }
 

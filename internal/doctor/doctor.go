@@ -63,8 +63,9 @@ type visit struct {
 	limit time.Duration
 	now   func() time.Time
 
-	policy *policy.Policy
-	rows   []*catalogue.Row // of the calls that are handled
+	policy   *policy.Policy
+	deployed string           // the file that policy is of; empty if it is the default
+	rows     []*catalogue.Row // of the calls that are handled
 
 	account, region, partition string
 	principal                  string // whose credentials these are

@@ -202,11 +202,18 @@ func TestFaults(t *testing.T) {
 			}, check: "functions", status: doctor.Fail, subject: "autotagger-cors", found: "is gone", do: "make deploy"},
 		},
 		{
+			{name: "object that the functions refuse", make: func() {
+				upload("cors: off\ntags: {created-at: true}\n")
+				parameter(writing + `,{"Name":"/autotagger/configuration","Value":"s3://` + bucket + `/autotagger.yaml"}`)
+			},
+				check: "writing", status: doctor.Fail, subject: "autotagger.yaml", found: `../../autotagger.yaml refuse it: tags: the functions may not write the key "created-at"`, do: "make deploy"},
+		},
+		{
 			{name: "object fine", make: func() {
 				upload("cors: off\n")
 				parameter(writing + `,{"Name":"/autotagger/configuration","Value":"s3://` + bucket + `/autotagger.yaml"}`)
 			},
-				check: "writing", status: doctor.OK, subject: "autotagger.yaml", found: "valid"},
+				check: "writing", status: doctor.OK, subject: "autotagger.yaml", found: "valid, and functions deployed with ../../autotagger.yaml take it"},
 			{name: "rule gone", make: func() {
 				_, err := rules(home).RemoveTargets(ctx, &eventbridge.RemoveTargetsInput{Rule: aws.String("autotagger-cors-s3"), Ids: []string{"queue"}})
 				w.must(err)
@@ -229,6 +236,8 @@ func TestFaults(t *testing.T) {
 		}
 		w.script(healthy)
 	}
+	parameter(writing + `,{"Name":"/autotagger/configuration","Value":"s3://` + bucket + `/autotagger.yaml"}`)
+	want(t, w.examine(doctor.Options{File: "none.yaml"}), "writing", doctor.Warn, "autotagger.yaml", "depends on the configuration that they were deployed with", "--config")
 }
 
 // TestTrails: what trails there may be, and what they bring.

@@ -73,7 +73,7 @@ func TestControlPolicies(t *testing.T) {
 		{"plain", `{"Sid":"NoTags","Effect":"Deny","Action":["kms:TagResource","kms:Untag*"],"Resource":"*"}`, doctor.Fail, "denies kms:TagResource"},
 		{"another region", `{"Effect":"Deny","NotAction":["iam:*","tag:*"],"Resource":"*","Condition":{"StringNotEquals":{"aws:RequestedRegion":["us-east-1"]}}}`, doctor.Fail, "denies "},
 		{"this region", `{"Effect":"Deny","NotAction":["iam:*"],"Resource":"*","Condition":{"StringNotEquals":{"aws:RequestedRegion":["us-east-1","eu-west-1"]}}}`, doctor.OK, ""},
-		{"not our roles", `{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"ArnNotLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/autotagger-*"}}}`, doctor.OK, ""},
+		{"not our roles", `{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"ArnNotLike":{"aws:PrincipalArn":["arn:aws:iam::*:role/autotagger-tagger-*","arn:aws:iam::*:role/autotagger-cors-*"]}}}`, doctor.OK, ""},
 		{"not our keys", `{"Effect":"Deny","Action":"ec2:CreateTags","Resource":"*","Condition":{"ForAnyValue:StringEquals":{"aws:TagKeys":["owner"]}}}`, doctor.OK, ""},
 		{"our keys", `{"Effect":"Deny","Action":"ec2:CreateTags","Resource":"*","Condition":{"ForAnyValue:StringEquals":{"aws:TagKeys":["cost-center"]}}}`, doctor.Fail, "denies ec2:CreateTags"},
 		{"who knows", `{"Effect":"Deny","Action":"ec2:CreateTags","Resource":"*","Condition":{"StringNotEquals":{"aws:PrincipalTag/team":"platform"}}}`, doctor.Warn, "may deny ec2:CreateTags, by the condition StringNotEquals on aws:PrincipalTag/team"},
@@ -107,7 +107,7 @@ func TestControlPolicies(t *testing.T) {
 	detach = attach(`{"Effect":"Deny","Action":"kms:TagResource","Resource":"*"}`)
 	w.account, w.organisation = w.organisation, ""
 	findings := of(w.examine(doctor.Options{Organization: true}), "scp")
-	want(t, findings, "scp", doctor.Fail, "guard on "+unit, "denies kms:TagResource", "ArnNotLike aws:PrincipalArn")
+	want(t, findings, "scp", doctor.Fail, "guard on "+unit, "denies kms:TagResource", "ArnNotLike aws:PrincipalArn arn:aws:iam::*:role/autotagger-tagger-* and arn:aws:iam::*:role/autotagger-cors-*")
 	findings = of(w.examine(doctor.Options{}), "scp")
 	want(t, findings, "scp", doctor.OK, w.account, "the management account", "")
 	detach()
@@ -161,6 +161,10 @@ func TestStackSets(t *testing.T) {
 	for _, op := range []string{"DescribeTrails", "ListRules", "ListQueues", "GetQueueAttributes", "ListPolicies", "ListEventSourceMappings"} {
 		w.refuse(op, "AccessDeniedException") // not asked here, and sooner answered
 	}
+	template := func(regions string) {
+		w.xml("GetTemplate", `<TemplateBody>{"Resources":{"Bus":{"Type":"AWS::Events::EventBus","Properties":{"Name":"autotagger"}},"Rules":{"Type":"AWS::CloudFormation::StackSet","Properties":{"StackSetName":"autotagger-rules","StackInstancesGroup":[{"DeploymentTargets":{"OrganizationalUnitIds":["`+unit+`"]},"Regions":[`+regions+`]}]}}}}</TemplateBody>`)
+	}
+	template(`"eu-west-1"`)
 	resources := ""
 	member := func(kind, id string) {
 		resources += fmt.Sprintf(`<member><LogicalResourceId>x</LogicalResourceId><PhysicalResourceId>%s</PhysicalResourceId><ResourceType>%s</ResourceType><LastUpdatedTimestamp>2026-11-01T00:00:00Z</LastUpdatedTimestamp><ResourceStatus>CREATE_COMPLETE</ResourceStatus></member>`, id, kind)
@@ -192,6 +196,12 @@ func TestStackSets(t *testing.T) {
 		findings := of(w.examine(doctor.Options{}), "stacksets")
 		t.Run(c.name, func(t *testing.T) { want(t, findings, "stacksets", c.status, c.subject, c.found, c.do) })
 	}
+	// The regions that the stack set is meant for, whether anything is there or not.
+	template(`"eu-west-1","ap-south-1"`)
+	w.xml("ListStackInstances", `<Summaries>`+whole+`</Summaries>`)
+	want(t, w.examine(doctor.Options{}), "stacksets", doctor.Fail, "autotagger-rules ap-south-1", "no instance in any account", "--regions ap-south-1")
+	w.refuse("GetTemplate", "AccessDenied")
+	want(t, w.examine(doctor.Options{}), "stacksets", doctor.Unknown, "Autotagger template", "", "cloudformation:GetTemplate")
 	w.xml("ListStackInstances", `<Summaries>`+whole+instance(first, "ap-east-1", "OUTDATED", "FAILED", "region is not enabled")+current(second, "ap-east-1")+`</Summaries>`)
 	w.json("GetRegionOptStatus", `{"RegionName":"ap-east-1","RegionOptStatus":"DISABLED"}`)
 	findings = w.examine(doctor.Options{})

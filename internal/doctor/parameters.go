@@ -97,12 +97,27 @@ func (v *visit) object(ctx context.Context, client *s3.Client, bucket, key strin
 	if err != nil {
 		return unseen(name, err)
 	}
+	return v.judgeConfiguration(name, data)
+}
+
+// judgeConfiguration says what the functions make of a configuration that was read
+// while they run. What they refuse depends on the one that they were deployed with.
+func (v *visit) judgeConfiguration(name string, data []byte) Finding {
 	all, err := catalogue.Default().All()
-	if err == nil {
-		_, err = policy.ParseForDeployment(name, data, all)
+	if err != nil {
+		return Finding{Status: Fail, Subject: name, Found: err.Error(), Do: "build autotagger anew"}
 	}
+	p, err := policy.ParseForDeployment(name, data, all)
 	if err != nil {
 		return Finding{Status: Fail, Subject: name, Found: err.Error(), Do: "mend it; until then the last good configuration is in force"}
 	}
-	return Finding{Status: OK, Subject: name, Found: "valid"}
+	if v.deployed == "" {
+		return Finding{Status: Warn, Subject: name, Found: "valid; whether the functions take it depends on the configuration that they were deployed with, which isn't here",
+			Do: "name the file that was deployed with --config"}
+	}
+	if beyond := p.Beyond(v.policy); len(beyond) > 0 {
+		return Finding{Status: Fail, Subject: name, Found: "functions deployed with " + v.deployed + " refuse it: " + strings.Join(beyond, "; "),
+			Do: "make deploy with these in " + v.deployed + ", or take them out; until then the last good configuration is in force"}
+	}
+	return Finding{Status: OK, Subject: name, Found: "valid, and functions deployed with " + v.deployed + " take it"}
 }

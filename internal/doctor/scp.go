@@ -233,9 +233,14 @@ func known(keys map[string][]string, key string) bool {
 	return false
 }
 
-// roles is the pattern of the roles that tag.
+// roles are the patterns of the roles that tag: the names that package scp guards,
+// and no wider, since who can make a role of an excepted name is excepted.
 func (v *visit) roles() string {
-	return fmt.Sprintf("arn:%s:iam::*:role/%s*", v.partition, deployment.Prefix)
+	names := deployment.OwnRoles()
+	for i, name := range names {
+		names[i] = fmt.Sprintf("arn:%s:iam::*:role/%s", v.partition, name)
+	}
+	return strings.Join(names, " and ")
 }
 
 // request is a call of a function in this region.

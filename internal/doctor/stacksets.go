@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -46,7 +47,11 @@ func (v *visit) stackSets(ctx context.Context) []Finding {
 	}
 	members, missed := v.members(ctx, sets, org)
 	findings = append(findings, missed...)
-	for _, list := range each(sets, func(id string) []Finding { return v.stackSet(ctx, id, org, members) }) {
+	regions, err := v.spokeRegions(ctx)
+	if err != nil {
+		findings = append(findings, unseen(deployment.Stack+" template", err))
+	}
+	for _, list := range each(sets, func(id string) []Finding { return v.stackSet(ctx, id, org, members, regions[setName(id)]) }) {
 		findings = append(findings, list...)
 	}
 	return append(findings, Finding{"", Info, aws.ToString(org.MasterAccountId), "is the management account, which stack sets skip", "deploy its spoke as plain stacks: docs/deploy.md"})
@@ -162,6 +167,44 @@ func active(a orgtypes.Account) bool {
 	return a.Status == orgtypes.AccountStatusActive
 }
 
+// spokeRegions returns the regions that the hub's template gives each stack set, by
+// its name. The stack set itself only tells those in which it has instances.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackSet.html
+func (v *visit) spokeRegions(ctx context.Context) (map[string][]string, error) {
+	out, err := v.formation(v.region).GetTemplate(ctx, &cloudformation.GetTemplateInput{
+		StackName: aws.String(deployment.Stack), TemplateStage: types.TemplateStageProcessed,
+	})
+	if err != nil {
+		return nil, err
+	}
+	var template struct {
+		Resources map[string]struct {
+			Type       string
+			Properties json.RawMessage
+		}
+	}
+	if err := json.Unmarshal([]byte(aws.ToString(out.TemplateBody)), &template); err != nil {
+		return nil, fmt.Errorf("reading the template: %w", err)
+	}
+	regions := map[string][]string{}
+	for id, r := range template.Resources {
+		if r.Type != "AWS::CloudFormation::StackSet" {
+			continue
+		}
+		var set struct {
+			StackSetName        string
+			StackInstancesGroup []struct{ Regions []string }
+		}
+		if err := json.Unmarshal(r.Properties, &set); err != nil {
+			return nil, fmt.Errorf("reading the template's %s: %w", id, err)
+		}
+		for _, group := range set.StackInstancesGroup {
+			regions[set.StackSetName] = append(regions[set.StackSetName], group.Regions...)
+		}
+	}
+	return regions, nil
+}
+
 // setName is a stack set's name: to CloudFormation a stack's resource it is NAME:ID.
 func setName(id string) string {
 	name, _, _ := strings.Cut(id, ":")
@@ -169,10 +212,13 @@ func setName(id string) string {
 }
 
 // stackSet holds the instances of a stack set against the accounts that should have
-// them, in every region in which there is any.
-func (v *visit) stackSet(ctx context.Context, id string, org *orgtypes.Organization, members map[string]string) []Finding {
+// them, in the regions that it is meant for and those in which there is any.
+func (v *visit) stackSet(ctx context.Context, id string, org *orgtypes.Organization, members map[string]string, regions []string) []Finding {
 	name := setName(id)
 	have := map[string]map[string]types.StackInstanceSummary{} // by region and account
+	for _, r := range regions {
+		have[r] = map[string]types.StackInstanceSummary{}
+	}
 	count := 0
 	pages := cloudformation.NewListStackInstancesPaginator(v.formation(v.region), &cloudformation.ListStackInstancesInput{StackSetName: &id, CallAs: v.callAs(org)})
 	for pages.HasMorePages() {
@@ -212,7 +258,11 @@ func (v *visit) stackSet(ctx context.Context, id string, org *orgtypes.Organizat
 				findings = append(findings, Finding{"", Fail, name + " " + a + " " + region, instanceText(s), v.repair(name, a, region, org)})
 			}
 		}
-		if len(missing) > 0 {
+		switch {
+		case count == 0: // said once, below
+		case len(have[region]) == 0:
+			findings = append(findings, Finding{"", Fail, name + " " + region, "no instance in any account", v.create(name, region, org)})
+		case len(missing) > 0:
 			findings = append(findings, Finding{"", Fail, name + " " + region, "no instance in " + some(missing),
 				v.create(name, region, org)})
 		}
