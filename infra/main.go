@@ -16,12 +16,21 @@ func main() {
 }
 
 func run() int {
-	defer jsii.Close()
+	defer closeQuietly()
 	if err := synth(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return 0
+}
+
+// closeQuietly ends the constructs' process and removes its files. jsii waits twice
+// for that end: mostly one of the two finds nothing to wait for, and complains.
+func closeQuietly() {
+	if null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0); err == nil {
+		os.Stderr = null
+	}
+	jsii.Close()
 }
 
 // synth writes the stack's template and assets to the folder that the CDK

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -138,12 +139,14 @@ func settings(node constructs.Node) (Settings, error) {
 	s.Policy, s.File, errConfig = readConfig(r.text(contextConfig, defaultConfig))
 	s.LogDays, errDays = logDays(r.text(contextLogDays, defaultLogDays))
 	r.faults = append([]error{errConfig, errDays}, r.faults...)
-	for _, key := range r.unknown() {
-		s.Warnings = append(s.Warnings, fmt.Sprintf("the context %s isn't known and has no effect; known are %s", key, strings.Join(contextKeys(), ", ")))
+	r.refuseUnknown()
+	// Empty, as of a variable that isn't set, these would deploy something else.
+	for _, key := range []string{contextOrganization, contextUnits, contextHub} {
+		if r.there(key) && !r.given(key) {
+			r.faults = append(r.faults, fmt.Errorf("%s is empty: give its value, or leave it out", key))
+		}
 	}
-	if r.given(contextCallAs) && len(s.Units) == 0 && s.Organization != "" {
-		s.Warnings = append(s.Warnings, contextCallAs+" has no effect without "+contextUnits)
-	}
+	s.Warnings = r.idle(s)
 	if r.given(contextCallAs) && s.Organization == "" {
 		r.faults = append(r.faults, fmt.Errorf("%s is given: it needs %s=o-…", contextCallAs, contextOrganization))
 	}
@@ -154,12 +157,15 @@ func settings(node constructs.Node) (Settings, error) {
 func (s Settings) agree() error {
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
-	known := s.Account != "" && s.Region != ""
+	if s.Region != "" && !fits(regionForm, s.Region) {
+		fault("the region to deploy to is %q; regions look like eu-west-1: set AWS_REGION", s.Region)
+	}
+	missing := s.missing()
 	switch {
-	case s.Organization != "" && !known:
-		fault("%s is %q, and the account and region to deploy to aren't known: set AWS_PROFILE and AWS_REGION", contextOrganization, s.Organization)
-	case s.Hub != "" && !known:
-		fault("%s is %q, and the account and region to deploy to aren't known: set AWS_PROFILE and AWS_REGION", contextHub, s.Hub)
+	case s.Organization != "" && missing != "":
+		fault("%s is %q, and %s", contextOrganization, s.Organization, missing)
+	case s.Hub != "" && missing != "":
+		fault("%s is %q, and %s", contextHub, s.Hub, missing)
 	case s.Hub != "" && s.Organization == "" && busAccount(s.Hub) != s.Account:
 		fault("%s is in the account %s and this one is %s: spokes of another account need %s=o-…", contextHub, busAccount(s.Hub), s.Account, contextOrganization)
 	}
@@ -175,6 +181,9 @@ func (s Settings) agree() error {
 	if s.Region == "" {
 		return errors.Join(faults...)
 	}
+	if !fits(regionForm, s.Region) {
+		return errors.Join(faults...) // its partition isn't known
+	}
 	// The regions of an account are all of one partition.
 	partition := resolve.Partition(s.Region)
 	for _, region := range s.Regions {
@@ -186,10 +195,26 @@ func (s Settings) agree() error {
 		fault("%s is in the partition %s; %s is of %s", contextHub, p, s.Region, partition)
 	}
 	// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html
-	if region := arnPart(s.AlarmTopic, 3); s.AlarmTopic != "" && region != s.Region {
+	if region := arnPart(s.AlarmTopic, 3); s.AlarmTopic != "" && s.Hub == "" && region != s.Region {
 		fault("%s is in %s: alarms reach topics of their own region only, %s", contextAlarmTopic, region, s.Region)
 	}
 	return errors.Join(faults...)
+}
+
+// missing says what isn't known of where to deploy to, and how to give it; "" if all
+// is. The CDK's command line learns the account from the credentials.
+func (s Settings) missing() string {
+	const account = "the account to deploy to isn't known: set AWS_PROFILE, or without credentials CDK_DEFAULT_ACCOUNT"
+	const region = "the region to deploy to isn't known: set AWS_REGION"
+	switch {
+	case s.Account == "" && s.Region == "":
+		return account + "; " + region
+	case s.Account == "":
+		return account
+	case s.Region == "":
+		return region
+	}
+	return ""
 }
 
 // arnPart returns a part of an ARN, counted from 0; "" if there is none.
@@ -229,6 +254,9 @@ func (r *reader) text(key, fallback string) string {
 }
 
 func (r *reader) given(key string) bool { return r.text(key, "") != "" }
+
+// there reports whether a key has a value at all, be it empty.
+func (r *reader) there(key string) bool { return r.node.TryGetContext(jsii.String(key)) != nil }
 
 func (r *reader) fault(key, value, want string) {
 	r.faults = append(r.faults, fmt.Errorf("%s is %q; %s", key, value, want))
@@ -280,18 +308,43 @@ func fits(form, value string) bool {
 	return err == nil && ok
 }
 
-// unknown returns the keys that look like settings and aren't. The CDK's own have
-// a colon or a slash, but for a few.
-func (r *reader) unknown() []string {
+// refuseUnknown finds keys that look like settings and aren't: a misspelt one would
+// deploy something else than was meant. The CDK's own have a colon or a slash, but
+// for a few.
+func (r *reader) refuseUnknown() {
 	all, _ := r.node.GetAllContext(nil).(map[string]any)
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		if strings.ContainsAny(key, ":/@") || slices.Contains(contextKeys(), key) || slices.Contains([]string{"cli-telemetry", "acknowledged-issue-numbers", "tree-metadata"}, key) {
+			continue
+		}
+		hint := ""
+		if near := policy.Nearest(key, contextKeys()); near != "" {
+			hint = "did you mean " + near + "? "
+		}
+		r.faults = append(r.faults, fmt.Errorf("the context %s isn't known; %sknown are %s", key, hint, strings.Join(contextKeys(), ", ")))
+	}
+}
+
+// idle warns of what is given and has no effect. It isn't refused: cdk.json may keep
+// the settings of the hub where spokes are deployed, too.
+func (r *reader) idle(s Settings) []string {
 	var keys []string
-	for key := range all {
-		if !strings.ContainsAny(key, ":/@") && !slices.Contains(contextKeys(), key) && !slices.Contains([]string{"cli-telemetry", "acknowledged-issue-numbers", "tree-metadata"}, key) {
-			keys = append(keys, key)
+	var why string
+	switch {
+	case s.Hub != "":
+		keys = []string{contextLogDays, contextArchitecture, contextConfigBucket, contextEncryption, contextAlarmTopic, contextAlarmEmail, contextTracing}
+		why = "with " + contextHub + ": it belongs to the hub's own deployment"
+	case s.Organization != "" && len(s.Units) == 0:
+		keys = []string{contextCallAs, contextRegions, contextCompanions}
+		why = "without " + contextUnits + ": it is the stack sets'"
+	}
+	var warnings []string
+	for _, key := range keys {
+		if r.given(key) {
+			warnings = append(warnings, key+" has no effect "+why)
 		}
 	}
-	slices.Sort(keys)
-	return keys
+	return warnings
 }
 
 // readConfig reads a configuration that is fit to be deployed. The error lists

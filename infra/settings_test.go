@@ -133,8 +133,14 @@ func TestSettingsRefused(t *testing.T) {
 		"e-mail":               {testAccount, home, map[string]any{"alarm-email": "me"}, []string{`alarm-email is "me"; it is an e-mail address`}},
 		"tracing":              {testAccount, home, map[string]any{"tracing": "yes"}, []string{`tracing is "yes"; it is one of false, true`}},
 		"no organisation":      {testAccount, home, map[string]any{"organizational-units": "r-ab12", "call-as": "SELF"}, []string{`organizational-units is "r-ab12": it needs organization=o-…`, `call-as is given: it needs organization=o-…`}},
-		"no credentials":       {"", "", map[string]any{"organization": testOrganization}, []string{`account and region to deploy to aren't known: set AWS_PROFILE and AWS_REGION`}},
-		"spoke, no account":    {"", home, map[string]any{"organization": testOrganization, "hub": testHub}, []string{`aren't known: set AWS_PROFILE`}},
+		"no credentials":       {"", "", map[string]any{"organization": testOrganization}, []string{`the account to deploy to isn't known: set AWS_PROFILE`, `the region to deploy to isn't known: set AWS_REGION`}},
+		"no account":           {"", home, map[string]any{"organization": testOrganization}, []string{`organization is "` + testOrganization + `", and the account to deploy to isn't known: set AWS_PROFILE, or without credentials CDK_DEFAULT_ACCOUNT`}},
+		"no region":            {testAccount, "", map[string]any{"organization": testOrganization}, []string{`", and the region to deploy to isn't known: set AWS_REGION`}},
+		"no such region":       {testAccount, "mars-1", nil, []string{`the region to deploy to is "mars-1"; regions look like eu-west-1: set AWS_REGION`}},
+		"misspelt":             {testAccount, home, map[string]any{"organisation": testOrganization}, []string{`the context organisation isn't known; did you mean organization? known are config, `}},
+		"unknown":              {testAccount, home, map[string]any{"foo": 1}, []string{`the context foo isn't known; known are config, `}},
+		"empty":                {testAccount, home, map[string]any{"organization": "", "organizational-units": "", "hub": ""}, []string{`organization is empty: give its value, or leave it out`, `organizational-units is empty`, `hub is empty`}},
+		"spoke, no account":    {"", home, map[string]any{"organization": testOrganization, "hub": testHub}, []string{`isn't known: set AWS_PROFILE`}},
 		"spoke, no membership": {testAccount, home, map[string]any{"hub": testHub}, []string{`hub is in the account 222233334444 and this one is 111122223333: spokes of another account need organization=o-…`}},
 		"spoke with units":     {testAccount, home, map[string]any{"organization": testOrganization, "hub": testHub, "organizational-units": "r-ab12"}, []string{`organizational-units belongs to the hub's own deployment`}},
 		"several":              {testAccount, home, map[string]any{"architecture": "arm", "tracing": "on"}, []string{`architecture is "arm"`, `tracing is "on"`}},
@@ -153,14 +159,41 @@ func TestSettingsRefused(t *testing.T) {
 	}
 }
 
-// A misspelt setting would deploy something else than was meant.
-func TestUnknownContext(t *testing.T) {
-	s, err := given(t, testAccount, testRegion, map[string]any{"organisation": testOrganization})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(s.Warnings) != 1 || !strings.Contains(s.Warnings[0], "the context organisation isn't known") {
-		t.Errorf("warnings %q", s.Warnings)
+// What has no effect where it is given is warned of.
+func TestIdleSettings(t *testing.T) {
+	for name, c := range map[string]struct {
+		context map[string]any
+		want    []string
+	}{
+		"spokes": {
+			map[string]any{"organization": testOrganization, "hub": testHub, "regions": "us-east-1", "alarm-email": "a@example.com", "alarm-topic": "", "tracing": true, "log-retention-days": 30},
+			[]string{"log-retention-days has no effect with hub: it belongs to the hub's own deployment", "alarm-email has", "tracing has"},
+		},
+		"spokes elsewhere than the topic": {
+			map[string]any{"organization": testOrganization, "hub": testHub, "alarm-topic": "arn:aws:sns:us-east-1:111122223333:pager"},
+			[]string{"alarm-topic has"},
+		},
+		"no units": {
+			map[string]any{"organization": testOrganization, "regions": "us-east-1", "call-as": "SELF"},
+			[]string{"call-as has no effect without organizational-units: it is the stack sets'", "regions has"},
+		},
+		"units":       {map[string]any{"organization": testOrganization, "organizational-units": "r-ab12", "regions": "us-east-1", "call-as": "SELF"}, nil},
+		"one account": {map[string]any{"regions": "us-east-1", "tracing": true}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := given(t, testAccount, testRegion, c.context)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(s.Warnings) != len(c.want) {
+				t.Fatalf("warnings %q, want %q", s.Warnings, c.want)
+			}
+			for i, want := range c.want {
+				if !strings.HasPrefix(s.Warnings[i], want) {
+					t.Errorf("warns %q, want %q", s.Warnings[i], want)
+				}
+			}
+		})
 	}
 }
 

@@ -180,7 +180,7 @@ func (c *checker) object(n *node, s *schema) {
 			continue
 		}
 		hint := ""
-		if near := nearest(f.key, known); near != "" {
+		if near := Nearest(f.key, known); near != "" {
 			hint = fmt.Sprintf("did you mean %q? ", near)
 		}
 		c.faults = append(c.faults, Fault{Line: f.line, Path: join(n.path, f.key), Message: "unknown key; " + hint + "allowed: " + strings.Join(known, ", ")})
@@ -315,9 +315,9 @@ func keys(s *schema) []string {
 	return out
 }
 
-// nearest is the known key that a mistyped one was most likely meant to be, or
+// Nearest is the known key that a mistyped one was most likely meant to be, or
 // nothing if none is close. Underscores and capitals are the usual slips.
-func nearest(key string, known []string) string {
+func Nearest(key string, known []string) string {
 	if len(key) > 40 {
 		return ""
 	}
