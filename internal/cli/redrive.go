@@ -25,6 +25,7 @@ import (
 // redriving is what the arguments of redrive say.
 type redriving struct {
 	replay, dryRun bool
+	writing        bool // whatever the switch says, where that can't be told
 	max            int
 	filter         redrive.Filter
 	after, before  string
@@ -80,6 +81,7 @@ not be read, or any is failed or copied.`,
 	f := c.Flags()
 	f.BoolVar(&r.replay, "replay", false, "send the letters back")
 	f.BoolVar(&r.dryRun, "dry-run", false, "with --replay: say what would be sent back")
+	f.BoolVar(&r.writing, "assume-writing", false, "with --replay: go on where "+deployment.ParameterWriting+" can't be read, because it is known to be "+deployment.WritingOn)
 	f.StringSliceVar(&r.filter.Functions, "function", nil, "only letters of this function: "+strings.Join(redrive.Functions(), ", "))
 	f.StringArrayVar(&r.filter.Reasons, "reason", nil, "only letters with this reason; * and ? are wild, and what follows a colon may be left out")
 	f.StringSliceVar(&r.filter.Services, "service", nil, "only events of this service: s3, or s3.amazonaws.com")
@@ -107,6 +109,8 @@ func (r *redriving) check() (err error) {
 	switch {
 	case r.dryRun && !r.replay:
 		return errors.New("--dry-run: it goes with --replay; without that nothing is changed")
+	case r.writing && (!r.replay || r.dryRun):
+		return errors.New("--assume-writing: it goes with --replay that sends")
 	case r.filter.All && !r.replay:
 		return errors.New("--all: it goes with --replay; without that all are listed")
 	case r.max < 0:
@@ -151,9 +155,26 @@ func given(flags map[string]*string) map[string]string {
 	return urls
 }
 
-// queues are those of the arguments, or of the stack. Where the stack's functions are
+// queues are those of the arguments, or of the stack. Where the functions are
 // switched off, nothing may be sent to them.
 func (a *app) queues(ctx context.Context, cfg aws.Config, r *redriving) (redrive.Queues, error) {
+	q, err := a.find(ctx, cfg, r)
+	if err != nil || !r.replay || r.dryRun {
+		return q, err
+	}
+	switch err := q.Writing(ctx, cfg); {
+	case err == nil:
+	case errors.Is(err, redrive.ErrOff):
+		return q, fmt.Errorf("%w: the functions would only look at the events, and they would be gone; turn it on first", err)
+	case r.writing:
+		fmt.Fprintf(a.stderr, "autotagger: %s; going on, as told\n", oneLine(err))
+	default:
+		return q, fmt.Errorf("%w: if the functions only look at events, the letters would be gone; if you know that it is %s, --assume-writing goes on", err, deployment.WritingOn)
+	}
+	return q, nil
+}
+
+func (a *app) find(ctx context.Context, cfg aws.Config, r *redriving) (redrive.Queues, error) {
 	if q, ok := r.named(); ok {
 		return q, nil
 	}
@@ -164,16 +185,7 @@ func (a *app) queues(ctx context.Context, cfg aws.Config, r *redriving) (redrive
 	if errors.Is(err, redrive.ErrNoStack) {
 		return q, fmt.Errorf("%w in %s: set AWS_REGION to the region of the hub, or give the queues' URLs", err, cfg.Region)
 	}
-	if err != nil || !r.replay || r.dryRun {
-		return q, err
-	}
-	switch observing, err := redrive.Observing(ctx, cfg); {
-	case err != nil:
-		return q, err
-	case observing:
-		return q, fmt.Errorf("%s is %s: the functions would only look at the events, and they would be gone; turn it on first", deployment.ParameterWriting, deployment.WritingOff)
-	}
-	return q, nil
+	return q, err
 }
 
 func (a *app) redrive(ctx context.Context, r *redriving, table bool) (err error) {

@@ -22,6 +22,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"autotagger/internal/awsapi"
+	"autotagger/internal/catalogue"
+	"autotagger/internal/deployment"
 	"autotagger/internal/emulator"
 )
 
@@ -39,6 +42,7 @@ const hubStack = `{"Resources":{
 // a region of its own and these commands:
 //
 //	deploy on|off                   the stack; its outputs are in the environment
+//	writing on|off|gone             the functions' switch
 //	dead QUEUE REASON FILE N        puts a file into a queue N times, with a reason
 //	undelivered RULE FILE           puts it where EventBridge puts what it can't deliver
 //	holds QUEUE… N                  checks how many messages can be received in all
@@ -82,7 +86,7 @@ func TestRedrive(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "deploy": deploy, "dead": dead, "undelivered": undelivered, "holds": holds, "refuse": refuse,
+			"exits": exits, "deploy": deploy, "writing": writing, "dead": dead, "undelivered": undelivered, "holds": holds, "refuse": refuse,
 			"slow": slow, "await": await,
 		},
 	})
@@ -141,6 +145,19 @@ func deploy(ts *testscript.TestScript, _ bool, args []string) {
 	for _, o := range out.Stacks[0].Outputs {
 		ts.Setenv(*o.OutputKey, *o.OutputValue)
 	}
+}
+
+func writing(ts *testscript.TestScript, _ bool, args []string) {
+	call := awsapi.Call{
+		Service: &catalogue.Service{ID: "SSM", Signing: "ssm", Protocol: catalogue.JSON11, Version: "AmazonSSM"},
+		Op:      "PutParameter", Region: hubOf(ts).region, ARN: "arn:aws:",
+		Fields: map[string]any{"Name": deployment.ParameterWriting, "Value": args[0], "Type": "String", "Overwrite": true},
+	}
+	if args[0] == "gone" {
+		call.Op, call.Fields = "DeleteParameter", map[string]any{"Name": deployment.ParameterWriting}
+	}
+	_, err := awsapi.New(hubOf(ts).cfg, nil).Do(context.Background(), call)
+	ts.Check(err)
 }
 
 func send(ts *testscript.TestScript, queue, file string, attributes map[string]string) {

@@ -56,11 +56,41 @@ func Find(ctx context.Context, cfg aws.Config) (Queues, error) {
 	return q, nil
 }
 
-// Observing reports whether the functions' switch is off. They look at an event then,
-// and are done with it: a letter that is sent to them is gone, and nothing is tagged.
-func Observing(ctx context.Context, cfg aws.Config) (bool, error) {
+// Region is that of the functions: their queues', or def where the URLs don't say.
+func (q Queues) Region(def string) string {
+	for _, f := range Functions() {
+		if r := regionOf(q.Work[f]); r != "" {
+			return r
+		}
+	}
+	return def
+}
+
+// ErrOff is that the functions' switch is off.
+var ErrOff = errors.New(deployment.ParameterWriting + " is " + deployment.WritingOff)
+
+// Writing returns nil if the functions' switch is on, [ErrOff] if it is off, and
+// another error where that can't be told. With it off they look at an event and are
+// done with it: a letter that is sent to them is gone, and nothing is tagged.
+func (q Queues) Writing(ctx context.Context, cfg aws.Config) error {
+	cfg = cfg.Copy()
+	cfg.Region = q.Region(cfg.Region)
+	if cfg.Region == "" {
+		return errors.New("reading " + deployment.ParameterWriting + ": there is no region: set AWS_REGION to that of the hub")
+	}
 	values, err := live.Parameters(ctx, cfg, deployment.ParameterWriting)
-	return values[deployment.ParameterWriting] == deployment.WritingOff, err
+	if err != nil {
+		return err
+	}
+	switch value, ok := values[deployment.ParameterWriting]; {
+	case !ok:
+		return fmt.Errorf("there is no parameter %s in %s", deployment.ParameterWriting, cfg.Region)
+	case value == deployment.WritingOff:
+		return ErrOff
+	case value != deployment.WritingOn:
+		return fmt.Errorf("%s is %q", deployment.ParameterWriting, value)
+	}
+	return nil
 }
 
 // client is for a queue's region, which may be another than the hub's: the SDK calls

@@ -404,8 +404,8 @@ func TestFind(t *testing.T) {
 	if _, err := redrive.Find(t.Context(), cfg); !errors.Is(err, redrive.ErrNoStack) {
 		t.Errorf("without a stack the error is %v", err)
 	}
-	if off, err := redrive.Observing(t.Context(), cfg); off || err != nil {
-		t.Errorf("without the parameter: %v, %v", off, err)
+	if err := (redrive.Queues{}).Writing(t.Context(), cfg); err == nil || errors.Is(err, redrive.ErrOff) {
+		t.Errorf("without the parameter: %v", err)
 	}
 	template := `{"Resources":{
 		"Q":{"Type":"AWS::SQS::Queue","Properties":{"QueueName":"q"}},
@@ -421,8 +421,14 @@ func TestFind(t *testing.T) {
 	if err != nil || !strings.HasSuffix(q.Work["tagger"], "/q") || q.DeadLetters["tagger"] != "https://dead" || q.Undelivered != "https://undelivered" || len(q.Work) != 1 || len(q.DeadLetters) != 1 {
 		t.Errorf("found %+v, %v", q, err)
 	}
-	if off, err := redrive.Observing(t.Context(), cfg); !off || err != nil {
-		t.Errorf("with the parameter: %v, %v", off, err)
+	if err := q.Writing(t.Context(), cfg); !errors.Is(err, redrive.ErrOff) {
+		t.Errorf("with the parameter: %v", err)
+	}
+	// The switch is the hub's, whatever the region that the letters are looked for in.
+	q.Work["tagger"] = "https://sqs.eu-west-1.amazonaws.com/111122223333/q"
+	cfg.Region = "us-east-1"
+	if err := q.Writing(t.Context(), cfg); !errors.Is(err, redrive.ErrOff) {
+		t.Errorf("from another region: %v", err)
 	}
 }
 
