@@ -9,10 +9,11 @@ import (
 	"time"
 
 	"autotagger/internal/awsapi"
+	"autotagger/internal/deployment"
 )
 
 // Namespace is the CloudWatch namespace of the metrics.
-const Namespace = "Autotagger"
+const Namespace = deployment.Metrics
 
 // maxValues is how many values one metric may have in a line.
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
