@@ -151,9 +151,9 @@ func (s taggingStore) call(op string, t target, in map[string]any) awsapi.Call {
 // gates pace calls, for each account and region apart. A batch of many creators would
 // else spend its time in throttles and backoffs: the quota is small, and the API is
 // shared with people's own tools. A gate begins with the documented rate. That of an
-// account may be higher: while a rate is used up, so that calls wait for it, it doubles
-// each half second, and while it isn't, it halves. A throttle takes it back to the
-// documented one for a minute.
+// account may be higher: while a rate is used up and calls wait for it, it doubles every
+// half second, and while none waits, it halves every five seconds. A throttle takes it
+// back to the documented one for a minute.
 //
 // The clock is the machine's own, not Options.Now: it is what the waiting is
 // done by.
@@ -164,18 +164,22 @@ type gates struct {
 
 // gate is a bucket that holds a second's worth of calls.
 type gate struct {
-	rate  int
-	full  time.Time // when it will have all its tokens again
-	since time.Time // from then on each call had to wait
-	until time.Time // before that it doesn't rise
+	rate   int
+	full   time.Time // when it will have all its tokens again
+	since  time.Time // of the half second that is looked at
+	calls  int       // in it
+	waited time.Time // when one had to, or the rate fell
+	until  time.Time // before that it doesn't rise
 }
 
 func newGates() *gates { return &gates{by: map[string]*gate{}} }
 
-// window is how long a rate is used up before it rises, or lies idle before it falls;
-// sobered how long it doesn't rise after a throttle, and topRate how far it does.
+// rises is how long a rate is used up before it rises, falls how long nothing waits for it
+// before it falls; sobered is how long it doesn't rise after a throttle, and topRate how far it
+// does.
 const (
-	window  = time.Second / 2
+	rises   = time.Second / 2
+	falls   = 5 * time.Second
 	sobered = time.Minute
 	topRate = 160
 )
@@ -185,7 +189,7 @@ func (g *gates) of(write bool, account, region string) *gate {
 	key := fmt.Sprint(write, " ", account, " ", region)
 	one := g.by[key]
 	if one == nil {
-		one = &gate{rate: documented(write)}
+		one = &gate{rate: documented(write), since: time.Now()}
 		g.by[key] = one
 	}
 	return one
@@ -223,22 +227,31 @@ func (g *gates) wait(ctx context.Context, write bool, t target) error {
 // take takes a token at a rate that is at least the given one, and says after what time
 // it may be used.
 func (g *gate) take(now time.Time, least int) time.Duration {
-	if idle := now.Sub(g.full); idle >= 0 {
-		for ; g.rate > least && idle >= 0; idle -= window {
-			g.rate /= 2
-		}
+	for ; g.rate > least && now.Sub(g.waited) >= falls; g.waited = g.waited.Add(falls) {
+		g.rate /= 2
+	}
+	if g.full.Before(now) {
 		g.full = now
 	}
-	used := g.full.Sub(now) + time.Second/time.Duration(g.rate)
-	if used <= time.Second {
-		g.since = now
-	} else if now.Sub(g.since) >= window && g.rate < topRate && now.After(g.until) {
-		g.rate, g.since = 2*g.rate, now
-		g.full = now.Add(g.full.Sub(now) / 2)
+	if g.full.Sub(now)+g.each() > time.Second {
+		g.waited = now
 	}
-	g.full = g.full.Add(time.Second / time.Duration(g.rate))
+	if passed := now.Sub(g.since); passed >= rises {
+		// A third is for the reads and pauses between batches.
+		used := 3*g.calls >= int(2*passed/g.each()) && !g.waited.Before(g.since)
+		if used && g.rate < topRate && now.After(g.until) {
+			g.rate *= 2
+			g.full = now.Add(g.full.Sub(now) / 2)
+		}
+		g.since, g.calls = now, 0
+	}
+	g.calls++
+	g.full = g.full.Add(g.each())
 	return g.full.Sub(now) - time.Second
 }
+
+// each is the time in which a token comes.
+func (g *gate) each() time.Duration { return time.Second / time.Duration(g.rate) }
 
 // sleep waits, unless the context ends before; then it returns its error.
 func sleep(ctx context.Context, delay time.Duration) error {
