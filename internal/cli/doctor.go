@@ -9,7 +9,6 @@ import (
 	"os/signal"
 	"text/tabwriter"
 
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/spf13/cobra"
 
 	"autotagger/internal/doctor"
@@ -48,10 +47,8 @@ fail or unknown.`,
 			}
 			ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt)
 			defer stop()
-			cfg, err := config.LoadDefaultConfig(ctx)
-			if err != nil {
-				return failure{fmt.Errorf("loading the AWS configuration: %w", err)}
-			}
+			cfg, err := loadAWS(ctx)
+			o.Unloaded = err
 			findings := doctor.Examine(ctx, cfg, o)
 			if err := a.printFindings(findings, table); err != nil {
 				return failure{fmt.Errorf("writing the output: %w", err)}

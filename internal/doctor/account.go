@@ -28,6 +28,9 @@ func (v *visit) identify(ctx context.Context) ([]Finding, bool) {
 	defer cancel()
 	const name = "credentials"
 	const give = "give credentials and a region: AWS_PROFILE, or aws configure; AWS_REGION"
+	if v.unloaded != nil {
+		return []Finding{{name, Fail, "environment", reason(v.unloaded) + "; nothing in AWS was looked at", give}}, false
+	}
 	if v.cfg.Region == "" {
 		return []Finding{{name, Fail, "region", "none is set; nothing in AWS was looked at", give}}, false
 	}

@@ -51,6 +51,8 @@ type Options struct {
 	Organization bool
 	// Drained asks only whether a message is left in any queue.
 	Drained bool
+	// Unloaded is why the SDK's configuration could not be read, if so.
+	Unloaded error
 	// Limit is how long each check may take, 30 s by default.
 	Limit time.Duration
 	// Now is the clock, time.Now by default.
@@ -59,9 +61,11 @@ type Options struct {
 
 // visit is one examination: what is known of the account before the checks begin.
 type visit struct {
-	cfg   aws.Config
-	limit time.Duration
-	now   func() time.Time
+	cfg aws.Config
+	// unloaded is why there is no cfg
+	unloaded error
+	limit    time.Duration
+	now      func() time.Time
 
 	policy   *policy.Policy
 	deployed string           // the file that policy is of; empty if it is the default
@@ -103,7 +107,7 @@ func checks() []check {
 // Examine looks at everything and returns what it found, in the order of
 // docs/doctor.md.
 func Examine(ctx context.Context, cfg aws.Config, o Options) []Finding {
-	v := &visit{cfg: cfg, limit: cmp.Or(o.Limit, 30*time.Second), now: o.Now, organization: o.Organization}
+	v := &visit{cfg: cfg, limit: cmp.Or(o.Limit, 30*time.Second), now: o.Now, unloaded: o.Unloaded, organization: o.Organization}
 	if v.now == nil {
 		v.now = time.Now
 	}

@@ -216,7 +216,8 @@ func (v *visit) drained(ctx context.Context, file string) []Finding {
 		if len(findings) > 0 {
 			return findings
 		}
-		return []Finding{{name, OK, deployment.Stack, "isn't deployed in " + v.region + ": nothing is left", ""}}
+		// Other regions' stacks may belong to a hub elsewhere.
+		return []Finding{{name, Fail, deployment.Stack, "there is no hub in " + v.region + ", so that its queues weren't looked at", "set AWS_REGION to the hub's region; if the hub is gone already, npx cdk destroy --all removes what is left"}}
 	}
 	return append(findings, v.runAll(ctx, []check{{name, func(v *visit, ctx context.Context) []Finding {
 		all, findings := v.everyQueue(ctx)

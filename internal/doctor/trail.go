@@ -13,7 +13,9 @@ import (
 )
 
 // newTrail is what makes a trail that is enough.
-const newTrail = "aws cloudtrail create-trail --name management --is-multi-region-trail --s3-bucket-name BUCKET && aws cloudtrail start-logging --name management"
+// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-s3-bucket-policy-for-cloudtrail.html
+const newTrail = "aws cloudtrail create-trail --name management --is-multi-region-trail --s3-bucket-name BUCKET && aws cloudtrail start-logging --name management; " +
+	"the bucket's policy must let CloudTrail in: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-s3-bucket-policy-for-cloudtrail.html"
 
 // trail is a trail and what it means for the events.
 type trail struct {
@@ -57,9 +59,14 @@ func (v *visit) trails(ctx context.Context) []Finding {
 		known[arns[i]] = t
 	}
 	var findings []Finding
+	var without []string // regions
 	for i, region := range watched {
 		if err := lists[i].err; err != nil {
 			findings = append(findings, unseen(region, err))
+			continue
+		}
+		if len(lists[i].trails) == 0 {
+			without = append(without, region)
 			continue
 		}
 		var there []*trail
@@ -67,6 +74,9 @@ func (v *visit) trails(ctx context.Context) []Finding {
 			there = append(there, known[aws.ToString(t.TrailARN)])
 		}
 		findings = append(findings, v.covered(region, there)...)
+	}
+	if len(without) > 0 {
+		findings = append(findings, Finding{"", Fail, strings.Join(without, ", "), "there is no trail, so that no events arrive", newTrail})
 	}
 	for _, arn := range arns {
 		if t := known[arn]; t.delivery != "" && t.why == "" {
@@ -138,10 +148,8 @@ func (v *visit) covered(region string, there []*trail) []Finding {
 		f := unseen(region, unclear[0].err)
 		f.Found = "whether the trail " + unclear[0].name() + " logs " + f.Found
 		return []Finding{f}
-	case len(bad) > 0:
-		return []Finding{{"", Fail, region, "no trail brings events: " + strings.Join(bad, "; "), mend}}
 	}
-	return []Finding{{"", Fail, region, "there is no trail, so that no events arrive", newTrail}}
+	return []Finding{{"", Fail, region, "no trail brings events: " + strings.Join(bad, "; "), mend}}
 }
 
 // selected is the good case, and what all of the region's trails leave out.
