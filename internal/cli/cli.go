@@ -48,7 +48,7 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case errors.Is(err, errFailed):
 		return exitFailed
 	case errors.As(err, &failed):
-		fmt.Fprintf(stderr, "autotagger: %v\n", err)
+		fmt.Fprintf(stderr, "autotagger: %s\n", plain(failed.error))
 		return exitFailed
 	}
 	fmt.Fprintf(stderr, "autotagger: %v\nTry: autotagger --help\n", err)
@@ -160,4 +160,4 @@ func (a *app) policy() (*policy.Policy, error) {
 }
 
 // oneLine keeps an error within the line it is printed on.
-func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+func oneLine(err error) string { return strings.ReplaceAll(plain(err), "\n", "; ") }

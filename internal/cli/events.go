@@ -9,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/spf13/cobra"
 
 	"autotagger/internal/apply"
@@ -30,7 +29,9 @@ func newExplain(a *app) *cobra.Command {
 		Short: "Say what would be done about events, without calling AWS",
 		Long: `Explain prints a row for each record: what the call created, who did it, the
 tags and CORS that the resources would get and the permissions that takes; or
-why the event is skipped. It calls nothing.
+why the event is skipped. It calls nothing. Without --config it takes the built-in
+configuration, whatever autotagger.yaml says: name that, to see what a deployment
+with it would do.
 
 A row's decision is tag or skip. The reasons of a skip:
   malformed       the record can't be read
@@ -43,7 +44,7 @@ A row's decision is tag or skip. The reasons of a skip:
   no-identifier   the record doesn't say what was created
   excluded        the configuration leaves it out, or the catalogue unless the
                   configuration turns the call on`,
-		Example: "  autotagger explain events/\n  autotagger explain --config autotagger.yaml -o json log.json.gz",
+		Example: "  autotagger explain events/s3\n  autotagger explain --config autotagger.yaml -o json log.json.gz",
 		RunE: func(c *cobra.Command, args []string) error {
 			p, err := a.policy()
 			if err != nil {
@@ -63,7 +64,8 @@ func newReplay(a *app) *cobra.Command {
 		Use:   "replay [PATH…]",
 		Short: "Do what the functions would do about events",
 		Long: `Replay runs the functions' own code on events, with the credentials of the
-environment, against AWS or what AWS_ENDPOINT_URL names. It prints the rows of
+environment, against AWS or what AWS_ENDPOINT_URL names. Without --config it takes
+the built-in configuration, as explain does. It prints the rows of
 explain, each resource with its outcome:
   tagged     the tags were written
   unchanged  it is as wanted, or has other values that stay
@@ -94,9 +96,9 @@ It exits with 1 if any is left at retry, denied or failed.`,
 			// what they did is printed; the next one kills.
 			ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt)
 			defer context.AfterFunc(ctx, stop)()
-			cfg, err := config.LoadDefaultConfig(ctx)
+			cfg, err := loadAWS(ctx)
 			if err != nil {
-				return failure{fmt.Errorf("loading the AWS configuration: %w", err)}
+				return failure{err}
 			}
 			applier := apply.New(cfg, apply.Options{Replace: p.Existing == policy.Replace, OptOut: p.OptOut})
 			left := wait
@@ -104,8 +106,8 @@ It exits with 1 if any is left at retry, denied or failed.`,
 				if slices.ContainsFunc(results, writes) {
 					// Without credentials every call would be tried again for as
 					// long as --wait says.
-					if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
-						return failure{fmt.Errorf("there are no AWS credentials in the environment: %w", err)}
+					if err := requireCredentials(ctx, cfg); err != nil {
+						return failure{err}
 					}
 				}
 				line.Applier = applier

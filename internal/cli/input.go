@@ -109,6 +109,9 @@ func (a *app) open(in input) (label string, r io.ReadCloser, err error) {
 	case in.err != nil:
 		return "", nil, in.err
 	case in.name == "-":
+		if isTerminal(a.stdin) {
+			fmt.Fprintln(a.stderr, "autotagger: reading standard input; Ctrl-D ends it")
+		}
 		return "standard input", io.NopCloser(a.stdin), nil
 	}
 	r, err = os.Open(in.name)

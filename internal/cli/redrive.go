@@ -13,10 +13,10 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/spf13/cobra"
 
 	"autotagger/internal/attribute"
+	"autotagger/internal/catalogue"
 	"autotagger/internal/deployment"
 	"autotagger/internal/pipeline"
 	"autotagger/internal/redrive"
@@ -106,6 +106,22 @@ func (r *redriving) check() (err error) {
 			return fmt.Errorf("--function %s: there are %s", name, strings.Join(redrive.Functions(), " and "))
 		}
 	}
+	for _, account := range r.filter.Accounts {
+		if len(account) != 12 || strings.Trim(account, "0123456789") != "" {
+			return fmt.Errorf("--account %s: an account's id has twelve digits", account)
+		}
+	}
+	if len(r.filter.Services) > 0 {
+		rows, err := catalogue.Default().All()
+		if err != nil {
+			return failure{err}
+		}
+		for _, service := range r.filter.Services {
+			if len(ofService(rows, service)) == 0 {
+				return fmt.Errorf("--service %s: the catalogue has no such service", service)
+			}
+		}
+	}
 	switch {
 	case r.dryRun && !r.replay:
 		return errors.New("--dry-run: it goes with --replay; without that nothing is changed")
@@ -189,12 +205,12 @@ func (a *app) find(ctx context.Context, cfg aws.Config, r *redriving) (redrive.Q
 }
 
 func (a *app) redrive(ctx context.Context, r *redriving, table bool) (err error) {
-	cfg, err := config.LoadDefaultConfig(ctx)
+	cfg, err := loadAWS(ctx)
 	if err != nil {
-		return failure{fmt.Errorf("loading the AWS configuration: %w", err)}
+		return failure{err}
 	}
-	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
-		return failure{fmt.Errorf("there are no AWS credentials in the environment: %w", err)}
+	if err := requireCredentials(ctx, cfg); err != nil {
+		return failure{err}
 	}
 	queues, err := a.queues(ctx, cfg, r)
 	if err != nil {

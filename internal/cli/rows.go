@@ -69,11 +69,11 @@ func (r *rows) print(row pipeline.Row) error {
 			color = "2"
 		}
 		what := res.ARN
-		if res.Why != "" {
-			what += " (" + res.Why + ")"
-		}
-		if res.Error != "" {
-			what += " " + res.Error
+		switch {
+		case res.Why != "":
+			what += " (" + res.Why + ")" // of an error the code; JSON has it all
+		case res.Error != "":
+			what += " (" + brief(res.Error) + ")"
 		}
 		if res.LastResort {
 			what += " (last resort: the call isn't in the catalogue)"
@@ -93,6 +93,18 @@ func (r *rows) print(row pipeline.Row) error {
 		}
 	}
 	return nil
+}
+
+// brief is an error that fits a table. The SDK's words end with what AWS said.
+func brief(text string) string {
+	const most = 100
+	if _, said, ok := strings.Cut(text, "api error "); ok {
+		text = said
+	}
+	if all := []rune(text); len(all) > most {
+		text = string(all[:most-1]) + "…"
+	}
+	return text
 }
 
 // line prints one line of the table. What comes from records can't steer the
