@@ -29,10 +29,11 @@ func ParseForDeployment(name string, data []byte, rows []*catalogue.Row) (*Polic
 	return p, nil
 }
 
-// Beyond lists what the policy wants that a deployment made with another one hasn't
-// got: permissions for tag keys, rules and permissions for calls, the function for
-// CORS. A configuration that is to take effect without a deployment must want
-// none.
+// Beyond lists what the policy wants that a deployment made with another one doesn't
+// give: permissions for tag keys, rules and permissions for calls, the function for
+// CORS; and leave to overwrite tags, to guess, to overlook further roles, and to open
+// buckets otherwise. A configuration that is to take effect without a deployment must
+// want none: who may write it need not be who may deploy.
 func (p *Policy) Beyond(deployed *Policy) []string {
 	var all []string
 	for _, k := range p.Keys() {
@@ -50,6 +51,17 @@ func (p *Policy) Beyond(deployed *Policy) []string {
 			all = append(all, fmt.Sprintf("catalogue.disable: there are no rules and permissions for %s, which it no longer names", quoted(call)))
 		}
 	}
+	if p.Catalogue.LastResort && !deployed.Catalogue.LastResort {
+		all = append(all, "catalogue.last-resort: it is off in the deployment")
+	}
+	if p.Existing == Replace && deployed.Existing != Replace {
+		all = append(all, "existing: the deployment keeps tags that stand")
+	}
+	for _, role := range p.OwnRoles {
+		if !slices.Contains(deployed.OwnRoles, role) {
+			all = append(all, fmt.Sprintf("own-roles: the deployment doesn't have %s", quoted(role)))
+		}
+	}
 	if p.RemovedTags && !deployed.RemovedTags {
 		all = append(all, "report-removed-tags: there is no rule for it")
 	}
@@ -58,8 +70,41 @@ func (p *Policy) Beyond(deployed *Policy) []string {
 		all = append(all, "cors: is missing; a deployment has to say which rules buckets get, or off")
 	case deployed.CORS.Off && !p.CORS.Off:
 		all = append(all, "cors: there is no function for it")
+	case !p.CORS.Off:
+		all = append(all, p.corsBeyond(deployed)...)
 	}
 	return all
+}
+
+// corsBeyond lists how the policy would open buckets that the deployed one leaves
+// alone, or open them otherwise. Fewer buckets are no matter.
+func (p *Policy) corsBeyond(deployed *Policy) []string {
+	var all []string
+	if !slices.EqualFunc(p.CORS.Rules, deployed.CORS.Rules, sameRule) {
+		all = append(all, "cors.rules: the deployment has others")
+	}
+	alone, service := slices.Concat(deployed.CORS.Exclude, deployed.Exclude.Names), serviceBuckets()
+	if lacks(p.CORS.Exclude, service) && !lacks(alone, service) {
+		all = append(all, "cors.exclude-service-buckets: the deployment leaves them alone")
+		alone = slices.DeleteFunc(alone, func(g string) bool { return slices.Contains(service, g) })
+	}
+	for _, name := range alone {
+		if !slices.Contains(p.CORS.Exclude, name) && !slices.Contains(p.Exclude.Names, name) {
+			all = append(all, fmt.Sprintf("cors.exclude: the deployment leaves %s alone", quoted(name)))
+		}
+	}
+	return all
+}
+
+// lacks reports whether one of the globs is missing.
+func lacks(list, globs []string) bool {
+	return slices.ContainsFunc(globs, func(g string) bool { return !slices.Contains(list, g) })
+}
+
+func sameRule(a, b CORSRule) bool {
+	return a.ID == b.ID && a.MaxAgeSeconds == b.MaxAgeSeconds &&
+		slices.Equal(a.AllowedMethods, b.AllowedMethods) && slices.Equal(a.AllowedOrigins, b.AllowedOrigins) &&
+		slices.Equal(a.AllowedHeaders, b.AllowedHeaders) && slices.Equal(a.ExposeHeaders, b.ExposeHeaders)
 }
 
 // Observing returns the policy with nothing written anywhere: observe where it

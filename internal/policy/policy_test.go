@@ -302,7 +302,7 @@ func TestBeyond(t *testing.T) {
 	t.Parallel()
 	deployed := parse(t, "cors: {}\ntags: {created-via: true}\ncatalogue: {enable: ['ecs:RunTask'], disable: ['sqs:*']}\n")
 	for config, want := range map[string]string{
-		"cors: off\ntags: {created-via: true}\ncatalogue: {enable: ['ecs:RunTask'], disable: ['sqs:*', 'sns:*'], last-resort: true}\nmode: observe\n": "",
+		"cors: off\ntags: {created-via: true}\ncatalogue: {enable: ['ecs:RunTask'], disable: ['sqs:*', 'sns:*']}\nmode: observe\n": "",
 		"cors: {}\ncatalogue: {disable: ['sqs:*']}\n":                             "",
 		"cors: {}\ncatalogue: {disable: ['sqs:*']}\ntags: {creator: owner}\n":     "tags: the functions may not write the key \"owner\"",
 		"cors: {}\ncatalogue: {disable: ['sqs:*'], enable: ['glue:StartJob*']}\n": "catalogue.enable: there are no rules and permissions for \"glue:StartJob*\"",
@@ -315,6 +315,35 @@ func TestBeyond(t *testing.T) {
 	}
 	if got := deployed.Beyond(parse(t, "cors: off\ntags: {created-via: true}\ncatalogue: {enable: ['ecs:RunTask']}\n")); len(got) != 1 || !strings.Contains(got[0], "there is no function") {
 		t.Errorf("without the function it is beyond by %q", got)
+	}
+}
+
+// TestBeyondWidens: who may write the live configuration can't make of it what the
+// deployment didn't mean; less of it is always possible.
+func TestBeyondWidens(t *testing.T) {
+	t.Parallel()
+	const wide = "existing: replace\ncatalogue: {last-resort: true}\nown-roles: [replay-*]\ncors: {exclude-service-buckets: false}\n"
+	const narrow = "exclude: {names: [tmp-*]}\ncors: {exclude: [private-*]}\n"
+	for _, c := range []struct{ deployed, config, want string }{
+		{wide, wide, ""},
+		{wide, "cors: {}\n", ""},
+		{wide, "cors: {exclude: [a]}\n", ""},
+		{wide, "cors: off\n", ""},
+		{narrow, narrow, ""},
+		{narrow, "cors: off\n", ""},
+		{narrow, "cors: {exclude: [private-*, tmp-*]}\n", ""},
+		{"cors: {}\n", "cors: {rules: [{allowed-methods: [GET, HEAD], allowed-origins: ['*'], max-age-seconds: 3000}]}\n", ""},
+		{"cors: {}\n", "cors: {}\nexisting: replace\n", "existing: the deployment keeps tags that stand"},
+		{"cors: {}\n", "cors: {}\ncatalogue: {last-resort: true}\n", "catalogue.last-resort: it is off in the deployment"},
+		{wide, "cors: {}\nown-roles: [replay-*, '*']\n", `own-roles: the deployment doesn't have "*"`},
+		{"cors: {}\n", "cors: {exclude-service-buckets: false}\n", "cors.exclude-service-buckets: the deployment leaves them alone"},
+		{"cors: {}\n", "cors: {rules: [{allowed-methods: [PUT, DELETE], allowed-origins: ['https://evil.example']}]}\n", "cors.rules: the deployment has others"},
+		{"cors: {exclude-service-buckets: false, exclude: [cf-templates-*]}\n", wide[strings.Index(wide, "cors"):], `cors.exclude: the deployment leaves "cf-templates-*" alone`},
+		{narrow, "cors: {}\n", `cors.exclude: the deployment leaves "private-*" alone; cors.exclude: the deployment leaves "tmp-*" alone`},
+	} {
+		if got := strings.Join(parse(t, c.config).Beyond(parse(t, c.deployed)), "; "); got != c.want {
+			t.Errorf("%q deployed: %q is beyond by %q, want %q", c.deployed, c.config, got, c.want)
+		}
 	}
 }
 
