@@ -19,7 +19,7 @@
 // It must be free of faults, and want nothing that the deployment hasn't got
 // ([policy.Policy.Beyond]). One that isn't so is reported, and the last good one
 // stays: the one in memory, or after a fresh start the newest good version of the
-// object, if its bucket keeps versions.
+// object, if its bucket keeps versions. So it is with an object that was deleted.
 //
 // Where nothing can be told, as without permission to read the parameters, a
 // function that has a configuration keeps it. One that has just started has none to
@@ -30,6 +30,7 @@ package live
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -60,7 +61,8 @@ type Options struct {
 	// Deployed is the configuration in the function's package.
 	Deployed *policy.Policy
 	Log      *slog.Logger
-	// OnRefused is told of each look that found nothing to take.
+	// OnRefused is told of each look that found nothing to take, for as long as that
+	// lasts.
 	OnRefused func()
 	Now       func() time.Time
 	// Every is how long a look lasts, 15 s by default.
@@ -75,12 +77,22 @@ type Configuration struct {
 
 	mu      sync.Mutex
 	looked  time.Time
-	writing string // of deployment.ParameterWriting
-	from    string // of deployment.ParameterConfiguration, "" before the first look
-	etag    string // of the object's version that was read last, good or not
-	policy  *policy.Policy
-	current *policy.Policy // policy, or what is left of it while writing is off
+	writing string         // of deployment.ParameterWriting
+	force   version        // in force; without a policy before the first look
+	seen    version        // of the object that was read last; without a policy if it was refused
+	current *policy.Policy // that in force, or what is left of it while writing is off
 }
+
+// version is a policy and where it comes from: the value of
+// deployment.ParameterConfiguration, and the ETag of an object.
+type version struct {
+	from, etag string
+	policy     *policy.Policy
+}
+
+// errRefused is the error of an object that can't be taken. The log has the reason,
+// from when it was read first.
+var errRefused = errors.New("it is refused, the log says why")
 
 // New returns a configuration that is read with cfg, for the first time when it is
 // asked for.
@@ -100,12 +112,23 @@ func (c *Configuration) Policy(ctx context.Context) (*policy.Policy, error) {
 	if c.current != nil && now.Sub(c.looked) < c.o.Every {
 		return c.current, nil
 	}
-	if err := c.look(ctx); err != nil {
+	err := c.look(ctx)
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		// The caller's time is up, which says nothing about the configuration.
+		if c.current == nil {
+			return nil, fmt.Errorf("reading the configuration: %w", err)
+		}
+		return c.current, nil
+	default:
 		c.o.OnRefused()
 		if c.current == nil {
 			return nil, fmt.Errorf("reading the configuration: %w", err)
 		}
-		c.o.Log.LogAttrs(ctx, slog.LevelError, "configuration", slog.String("kept", c.from), slog.String("error", err.Error()))
+		if !errors.Is(err, errRefused) {
+			c.o.Log.LogAttrs(ctx, slog.LevelError, "configuration", slog.String("kept", c.force.from), slog.String("error", err.Error()))
+		}
 	}
 	c.looked = now
 	return c.current, nil
@@ -142,65 +165,75 @@ func (c *Configuration) look(ctx context.Context) error {
 	if writing != deployment.WritingOn && writing != deployment.WritingOff {
 		return fmt.Errorf("the parameter %s is %q; it is to be %s or %s", deployment.ParameterWriting, writing, deployment.WritingOn, deployment.WritingOff)
 	}
-	p, etag, err := c.read(ctx, from)
-	if err != nil {
-		// The switch works whatever the configuration is.
-		if c.policy != nil {
-			c.take(ctx, writing, c.from, c.etag, c.policy)
+	v, err := c.read(ctx, from)
+	switch {
+	case err == nil:
+		c.take(ctx, writing, v)
+	case c.force.policy != nil:
+		c.take(ctx, writing, c.force) // the switch works whatever the configuration is
+	case errors.Is(err, errRefused), awsapi.Code(err) == "NoSuchKey":
+		good, none := c.lastGood(ctx, from)
+		if none != nil {
+			return fmt.Errorf("%w; %w", err, none)
 		}
-		return err
+		c.take(ctx, writing, good)
 	}
-	c.take(ctx, writing, from, etag, p)
-	return nil
+	return err
 }
 
 // take puts a policy in force, and says so where that changes anything.
-func (c *Configuration) take(ctx context.Context, writing, from, etag string, p *policy.Policy) {
-	same := c.current != nil && p == c.policy && writing == c.writing && from == c.from
-	c.writing, c.from, c.etag, c.policy = writing, from, etag, p
+func (c *Configuration) take(ctx context.Context, writing string, v version) {
+	same := c.current != nil && v.policy == c.force.policy && writing == c.writing && v.from == c.force.from
+	c.writing, c.force = writing, v
 	if same {
 		return
 	}
-	c.current = p
+	c.current = v.policy
 	if writing == deployment.WritingOff {
-		c.current = p.Observing()
+		c.current = v.policy.Observing()
 	}
-	c.o.Log.LogAttrs(ctx, slog.LevelInfo, "configuration", slog.String("from", from), slog.String("etag", etag), slog.String("writing", writing), slog.String("mode", string(c.current.Mode)))
+	c.o.Log.LogAttrs(ctx, slog.LevelInfo, "configuration", slog.String("from", v.from), slog.String("etag", v.etag), slog.String("writing", writing), slog.String("mode", string(c.current.Mode)))
 }
 
-// read returns the policy of a source and its ETag, the one in force where it hasn't
-// changed or can't be taken.
-func (c *Configuration) read(ctx context.Context, from string) (*policy.Policy, string, error) {
+// read returns what a source holds, the same policy as long as it doesn't change.
+func (c *Configuration) read(ctx context.Context, from string) (version, error) {
 	if from == deployment.Deployed {
-		return c.o.Deployed, "", nil
+		return version{from: from, policy: c.o.Deployed}, nil
 	}
-	bucket, key, ok := strings.Cut(strings.TrimPrefix(from, "s3://"), "/")
-	if !ok || !strings.HasPrefix(from, "s3://") || bucket == "" || key == "" {
-		return nil, "", fmt.Errorf("the parameter %s is %q; it is to be %s or s3://bucket/key", deployment.ParameterConfiguration, from, deployment.Deployed)
+	bucket, key, ok := place(from)
+	if !ok {
+		return version{}, fmt.Errorf("the parameter %s is %q; it is to be %s or s3://bucket/key", deployment.ParameterConfiguration, from, deployment.Deployed)
 	}
 	in := &s3.GetObjectInput{Bucket: &bucket, Key: &key}
-	if from == c.from && c.etag != "" {
-		in.IfNoneMatch = &c.etag
+	if from == c.seen.from && c.seen.etag != "" {
+		in.IfNoneMatch = &c.seen.etag
 	}
 	data, etag, err := c.object(ctx, in)
 	switch {
 	case unchanged(err):
-		return c.policy, c.etag, nil
 	case err != nil:
-		return nil, "", fmt.Errorf("reading %s: %w", from, err)
-	}
-	p, err := c.parse(from, data)
-	if err == nil {
-		return p, etag, nil
-	}
-	c.o.OnRefused()
-	c.o.Log.LogAttrs(ctx, slog.LevelError, "configuration refused", slog.String("from", from), slog.String("etag", etag), slog.String("error", err.Error()))
-	if p = c.policy; p == nil {
-		if p, err = c.lastGood(ctx, from, bucket, key); err != nil {
-			return nil, "", err
+		return version{}, fmt.Errorf("reading %s: %w", from, err)
+	default:
+		p, err := c.parse(from, data)
+		if err != nil {
+			c.o.Log.LogAttrs(ctx, slog.LevelError, "configuration refused", slog.String("from", from), slog.String("etag", etag), slog.String("error", err.Error()))
 		}
+		c.seen = version{from, etag, p}
 	}
-	return p, etag, nil
+	if c.seen.policy == nil {
+		return version{}, fmt.Errorf("reading %s: %w", from, errRefused)
+	}
+	return c.seen, nil
+}
+
+// place is the bucket and the key of s3://bucket/key.
+func place(from string) (bucket, key string, ok bool) {
+	path, ok := strings.CutPrefix(from, "s3://")
+	if !ok {
+		return "", "", false
+	}
+	bucket, key, _ = strings.Cut(path, "/")
+	return bucket, key, bucket != "" && key != ""
 }
 
 // parse reads a configuration that the deployment has everything for.
@@ -217,25 +250,26 @@ func (c *Configuration) parse(from string, data []byte) (*policy.Policy, error) 
 
 // lastGood is the newest version of an object that can be taken.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
-func (c *Configuration) lastGood(ctx context.Context, from, bucket, key string) (*policy.Policy, error) {
+func (c *Configuration) lastGood(ctx context.Context, from string) (version, error) {
+	bucket, key, _ := place(from)
 	out, err := c.client().ListObjectVersions(ctx, &s3.ListObjectVersionsInput{Bucket: &bucket, Prefix: &key, MaxKeys: aws.Int32(maxVersions)})
 	if err != nil {
-		return nil, fmt.Errorf("looking for the last good version of %s: %w", from, err)
+		return version{}, fmt.Errorf("looking for the last good version of %s: %w", from, err)
 	}
 	for _, v := range out.Versions { // the newest first
 		if aws.ToString(v.Key) != key || aws.ToBool(v.IsLatest) {
 			continue
 		}
-		data, _, err := c.object(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key, VersionId: v.VersionId})
+		data, etag, err := c.object(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key, VersionId: v.VersionId})
 		if err != nil {
-			return nil, fmt.Errorf("reading version %s of %s: %w", aws.ToString(v.VersionId), from, err)
+			return version{}, fmt.Errorf("reading version %s of %s: %w", aws.ToString(v.VersionId), from, err)
 		}
 		if p, err := c.parse(from, data); err == nil {
 			c.o.Log.LogAttrs(ctx, slog.LevelWarn, "configuration", slog.String("kept", from), slog.String("version", aws.ToString(v.VersionId)))
-			return p, nil
+			return version{from, etag, p}, nil
 		}
 	}
-	return nil, fmt.Errorf("reading %s: no version of it can be taken; the log says why the newest is refused", from)
+	return version{}, fmt.Errorf("no version of %s can be taken", from)
 }
 
 func (c *Configuration) object(ctx context.Context, in *s3.GetObjectInput) (data []byte, etag string, err error) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -215,11 +216,12 @@ func TestRefused(t *testing.T) {
 		{"a call without rules", "cors: off\ncatalogue: {enable: ['ecs:RunTask']}\n", "catalogue.enable"},
 		{"no function", "cors: {}\n", "there is no function for it"},
 		{"undeclared", "mode: enforce\n", "cors: is missing"},
+		{"more than was deployed", "cors: off\nexisting: replace\n", "existing: the deployment keeps"},
 		{"large", strings.Repeat("#\n", 1<<20), "at most"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			a := newAccount(t, []string{"ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-southeast-1", "ap-southeast-2", "ap-south-1", "eu-central-1"}[i])
+			a := newAccount(t, []string{"ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-southeast-1", "ap-southeast-2", "ap-south-1", "eu-central-1", "eu-central-2"}[i])
 			a.versioned()
 			a.put(config("good"))
 			p := a.start()
@@ -229,7 +231,8 @@ func TestRefused(t *testing.T) {
 				t.Error("it is another policy")
 			}
 			p.is("good", policy.Enforce)
-			if p.refused != 1 || strings.Count(p.log.String(), "configuration refused") != 1 || !strings.Contains(p.log.String(), c.want) {
+			// It counts as long as it lasts, and is told once.
+			if p.refused != 2 || strings.Count(p.log.String(), "configuration refused") != 1 || !strings.Contains(p.log.String(), c.want) {
 				t.Errorf("refused %d times, and the log is\n%s", p.refused, &p.log)
 			}
 			a.set(deployment.ParameterWriting, "off") // the switch works all the same
@@ -246,6 +249,87 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// TestRefusedSwitch: a bad object instead of a good one isn't told as taken, and what
+// came before it comes back.
+func TestRefusedSwitch(t *testing.T) {
+	t.Parallel()
+	a := newAccount(t, "eu-south-1")
+	p := a.start()
+	p.is("deployed", policy.Enforce)
+	p.log.Reset()
+	a.put("a: [")
+	p.is("deployed", policy.Enforce)
+	p.is("deployed", policy.Enforce)
+	if p.refused != 2 || strings.Contains(p.log.String(), "INFO") {
+		t.Errorf("refused %d times, and the log is\n%s", p.refused, &p.log)
+	}
+	a.set(deployment.ParameterWriting, "off")
+	p.is("deployed", policy.Observe)
+	if !strings.Contains(p.log.String(), `"from":"deployed"`) || p.refused != 3 {
+		t.Errorf("refused %d times, and the log is\n%s", p.refused, &p.log)
+	}
+	a.set(deployment.ParameterConfiguration, "deployed")
+	p.is("deployed", policy.Observe)
+	if p.refused != 3 {
+		t.Errorf("the deployed one is refused")
+	}
+	a.put(config("good"))
+	p.is("good", policy.Observe)
+	a.set(deployment.ParameterConfiguration, "deployed")
+	p.is("deployed", policy.Observe)
+	a.set(deployment.ParameterConfiguration, "s3://"+a.bucket+"/autotagger.yaml")
+	p.is("good", policy.Observe)
+}
+
+// TestDeleted: a deleted object is no other configuration, for a process that starts
+// later neither.
+func TestDeleted(t *testing.T) {
+	t.Parallel()
+	a := newAccount(t, "eu-south-2")
+	a.versioned()
+	a.put(config("good"))
+	a.put("a: [")
+	p := a.start()
+	p.is("good", policy.Enforce)
+	if _, err := a.s3.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &a.bucket, Key: aws.String("autotagger.yaml")}); err != nil {
+		t.Fatal(err)
+	}
+	p.is("good", policy.Enforce)
+	fresh := a.start()
+	fresh.is("good", policy.Enforce)
+	fresh.is("good", policy.Enforce)
+	if fresh.refused != 2 || !strings.Contains(fresh.log.String(), "NoSuchKey") {
+		t.Errorf("refused %d times, and the log is\n%s", fresh.refused, &fresh.log)
+	}
+	a.put(config("again"))
+	fresh.is("again", policy.Enforce)
+}
+
+// TestCut: a caller whose time is up doesn't spoil the configuration.
+func TestCut(t *testing.T) {
+	t.Parallel()
+	a := newAccount(t, "me-south-1")
+	p := a.start()
+	over, end := context.WithCancel(t.Context())
+	end()
+	if _, err := p.Policy(over); !errors.Is(err, context.Canceled) {
+		t.Errorf("nothing is known, and the error is %v", err)
+	}
+	good := p.is("deployed", policy.Enforce)
+	p.log.Reset()
+	p.now = p.now.Add(time.Minute)
+	if pol, err := p.Policy(over); pol != good || err != nil {
+		t.Errorf("a policy is known, and the error is %v", err)
+	}
+	if p.refused > 0 || p.log.Len() > 0 {
+		t.Errorf("refused %d times, and the log is\n%s", p.refused, &p.log)
+	}
+	a.set(deployment.ParameterWriting, "off")
+	if pol, err := p.Policy(t.Context()); err != nil || pol == good {
+		t.Errorf("a look that was cut off counts as one: %v", err)
+	}
+}
+
 // TestUnknown: a process that has a policy keeps it, one that has none takes no
 // events.
 func TestUnknown(t *testing.T) {
@@ -255,7 +339,7 @@ func TestUnknown(t *testing.T) {
 		spoil func(*account)
 		want  string
 	}{
-		{"no version is good", func(a *account) { a.put("a: [") }, "no version of it can be taken"},
+		{"no version is good", func(a *account) { a.put("a: [") }, "autotagger.yaml can be taken"},
 		{"no object", func(a *account) { a.set(deployment.ParameterConfiguration, "s3://"+a.bucket+"/other.yaml") }, "other.yaml"},
 		{"no bucket", func(a *account) { a.set(deployment.ParameterConfiguration, "s3://nobody/other.yaml") }, "NoSuchBucket"},
 		{"no place", func(a *account) { a.set(deployment.ParameterConfiguration, "here") }, `"here"`},
