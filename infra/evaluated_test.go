@@ -150,6 +150,42 @@ func ownActions() []string {
 	return slices.Concat(ownLogs, ownQueue, ownParameters, []string{"sqs:SendMessage", "cloudtrail:LookupEvents"})
 }
 
+// TestConfigurationBucket: the functions may read the configuration's bucket, and tell an
+// object that was deleted from one that they may not read; nothing of another bucket,
+// and they write none.
+func TestConfigurationBucket(t *testing.T) {
+	s := organisation(t)
+	s.ConfigBucket = "my-bucket"
+	tpl, _, err := makeHub(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	may := map[string]string{
+		"s3:GetObject": "/autotagger.yaml", "s3:GetObjectVersion": "/autotagger.yaml",
+		"s3:ListBucket": "", "s3:ListBucketVersions": "",
+	}
+	for _, role := range []string{"TaggerRole", "CorsRole"} {
+		policies := roleDocuments(t, tpl, role)
+		for _, action := range everyAction(t) {
+			if !strings.HasPrefix(action, "s3:") {
+				continue
+			}
+			for _, bucket := range []string{"my-bucket", "another"} {
+				for _, path := range []string{"", "/autotagger.yaml"} {
+					want := iampolicy.NotAllowed
+					if of, ok := may[action]; ok && of == path && bucket == "my-bucket" {
+						want = iampolicy.Allowed
+					}
+					r := iampolicy.Evaluate(iampolicy.Request{Action: action, Resource: "arn:aws:s3:::" + bucket + path}, policies...)
+					if r.Decision != want {
+						t.Errorf("%s: %s of %s%s is %s, want %s", role, action, bucket, path, r.Decision, want)
+					}
+				}
+			}
+		}
+	}
+}
+
 // TestHubMayOnlyAssume: in an organisation the functions' own roles have no tagging of
 // their own, and assume the one role that spokes have for them, in the organisation.
 func TestHubMayOnlyAssume(t *testing.T) {

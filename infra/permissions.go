@@ -300,9 +300,11 @@ func (h *hub) allowConfiguration(role awsiam.Role) {
 		Resources: &[]*string{bucketArn(h.stack, bucket+"/*")},
 	}))
 	excuse(policyOf(role), wildcard, "Which object is the configuration, a parameter says; the bucket is for it.", "arn:<AWS::Partition>:s3:::"+bucket+"/*")
+	// Without ListBucket an object that was deleted looks like one that may not be read.
+	// https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid:       jsii.String("ConfigurationVersions"),
-		Actions:   jsii.Strings("s3:ListBucketVersions"),
+		Actions:   jsii.Strings("s3:ListBucket", "s3:ListBucketVersions"),
 		Resources: &[]*string{bucketArn(h.stack, bucket)},
 	}))
 }
