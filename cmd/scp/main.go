@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -35,7 +36,9 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	config := flags.String("config", "autotagger.yaml", "the configuration that names the tags")
 	inputs := flags.String("cache", "build/inputs", "the folder that IAM's reference is fetched into")
 	out := flags.String("out", "build", "the folder that the policies are written to, as scp-1.json and so on")
-	if err := flags.Parse(args); err != nil {
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return nil
+	} else if err != nil {
 		return err
 	}
 	text, err := os.ReadFile(*config)

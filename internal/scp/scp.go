@@ -33,6 +33,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"autotagger/internal/deployment"
@@ -105,6 +106,9 @@ func (o Options) check() error {
 	if len(o.Keys) == 0 {
 		return errors.New("there is no tag key to protect")
 	}
+	if !slices.Contains(partitions(), o.Partition) {
+		return fmt.Errorf("the partition %q isn't known; there are %s", o.Partition, strings.Join(partitions(), ", "))
+	}
 	// What other characters would do within a condition key or a policy variable
 	// isn't known.
 	// https://docs.aws.amazon.com/tag-editor/latest/userguide/tagging.html
@@ -121,6 +125,11 @@ func (o Options) check() error {
 		return fmt.Errorf("the hub %q is no account", o.Hub)
 	}
 	return nil
+}
+
+// partitions are AWS's, as its SDKs know them.
+func partitions() []string {
+	return []string{"aws", "aws-cn", "aws-us-gov", "aws-eusc", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f"}
 }
 
 // roles returns the ARNs of roles in all accounts.
@@ -253,7 +262,7 @@ func (p *packer) add(s statement) error {
 			continue
 		}
 		if len(p.current.Statement) == 0 {
-			return fmt.Errorf("%s of statement %s takes more than %d characters: the tag keys are too long", actions[0], strings.TrimRight(s.Sid, "0123456789"), p.size)
+			return fmt.Errorf("%s of statement %s takes more than the %d characters of a policy: that size is too small, or the tag keys are too long", actions[0], strings.TrimRight(s.Sid, "0123456789"), p.size)
 		}
 		p.full, p.current = append(p.full, p.current.json()), document{}
 	}

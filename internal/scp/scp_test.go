@@ -372,6 +372,8 @@ func TestRefuses(t *testing.T) {
 		`role "*"`:               {Keys: []string{"a"}, BreakGlass: "*"},
 		`role "a:b"`:             {Keys: []string{"a"}, BreakGlass: "a:b"},
 		`hub "111"`:              {Keys: []string{"a"}, Hub: "111"},
+		`partition "mars"`:       {Keys: []string{"a"}, Partition: "mars"},
+		"size is too small":      {Keys: []string{"a"}, Size: 10},
 		"keys are too long":      {Keys: long(1), Size: 500},
 		"statement Change takes": {Keys: long(1), Size: 700},
 	} {
