@@ -14,7 +14,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## tag resources in a local emulator and show the result
@@ -25,7 +25,7 @@ local: node_modules ## deploy the app onto an emulator on this machine, and watc
 	$(GO) run ./cmd/local
 
 .PHONY: local-organization
-local-organization: node_modules ## the same as a hub and a spoke
+local-organization: node_modules ## the same for an organisation: a hub, and a spoke that forwards to it
 	$(GO) run ./cmd/local -organization
 
 # versitygw is an S3 that enforces CORS, in a module of its own.
