@@ -115,8 +115,9 @@ func (c *Configuration) Policy(ctx context.Context) (*policy.Policy, error) {
 	err := c.look(ctx)
 	switch {
 	case err == nil:
-	case ctx.Err() != nil:
-		// The caller's time is up, which says nothing about the configuration.
+	case errors.Is(ctx.Err(), context.Canceled):
+		// The caller has ended, which says nothing about the configuration; that its
+		// time has run out may well say that nothing answers.
 		if c.current == nil {
 			return nil, fmt.Errorf("reading the configuration: %w", err)
 		}
@@ -147,9 +148,14 @@ func (c *Configuration) Watch(ctx context.Context, under *policy.Policy) (watche
 				return
 			case <-tick.C:
 			}
-			if p, err := c.Policy(watched); err == nil && p != under {
+			// The work's end cuts a look off, and its deadline is no other end.
+			look, end := context.WithCancel(context.WithoutCancel(watched))
+			stop := context.AfterFunc(watched, end)
+			if p, err := c.Policy(look); err == nil && p != under {
 				cancel()
 			}
+			stop()
+			end()
 		}
 	}()
 	return watched, cancel

@@ -324,11 +324,63 @@ func TestCut(t *testing.T) {
 	if p.refused > 0 || p.log.Len() > 0 {
 		t.Errorf("refused %d times, and the log is\n%s", p.refused, &p.log)
 	}
+	late, end := context.WithDeadline(t.Context(), time.Now())
+	defer end()
+	if pol, err := p.Policy(late); pol != good || err != nil || p.refused != 1 {
+		t.Errorf("nothing answered in time, it was counted %d times, and the error is %v", p.refused, err)
+	}
+	p.now = p.now.Add(time.Minute)
 	a.set(deployment.ParameterWriting, "off")
+	if _, err := p.Policy(over); err != nil {
+		t.Error(err)
+	}
 	if pol, err := p.Policy(t.Context()); err != nil || pol == good {
 		t.Errorf("a look that was cut off counts as one: %v", err)
 	}
 }
+
+// TestWatchCut: work that ends, or runs out of time, while its watch looks isn't counted.
+func TestWatchCut(t *testing.T) {
+	t.Parallel()
+	a := newAccount(t, "me-central-1")
+	asked := make(chan struct{}, 100)
+	slow := a.cfg.Copy()
+	slow.HTTPClient = doer(func(r *http.Request) (*http.Response, error) {
+		if asked <- struct{}{}; len(asked) > 1 { // the first look is Policy's own
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		}
+		return http.DefaultClient.Do(r)
+	})
+	base, refused := policy.Default(), make(chan struct{}, 100)
+	c := live.New(slow, live.Options{
+		Deployed: base, Log: slog.New(slog.DiscardHandler), Now: time.Now, Every: time.Millisecond,
+		OnRefused: func() { refused <- struct{}{} },
+	})
+	p, err := c.Policy(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	work, end := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer end()
+	watched, stop := c.Watch(work, p)
+	defer stop()
+	<-watched.Done()
+	// The watch has let go of the configuration when another can ask for it.
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if pol, err := c.Policy(over); pol != p || err != nil {
+		t.Errorf("the policy is another, or %v", err)
+	}
+	if len(asked) < 2 || len(refused) > 0 {
+		t.Errorf("%d requests, %d of them counted", len(asked), len(refused))
+	}
+}
+
+// doer is an HTTP client.
+type doer func(*http.Request) (*http.Response, error)
+
+func (d doer) Do(r *http.Request) (*http.Response, error) { return d(r) }
 
 // TestUnknown: a process that has a policy keeps it, one that has none takes no
 // events.
