@@ -45,6 +45,7 @@ func newHub(app awscdk.App, s Settings, rows []*catalogue.Row, stage string) (*h
 		Env:         environment(s.Account, s.Region),
 	})
 	awscdk.Tags_Of(stack).Add(jsii.String("Application"), jsii.String("autotagger"), nil)
+	output(stack, deployment.OutputVersion, jsii.String(deployment.Version), "The version of autotagger")
 	h := &hub{settings: s, rows: rows, stack: stack}
 	h.addBus()
 	h.addParameters()

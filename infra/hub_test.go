@@ -172,7 +172,7 @@ func TestOutputs(t *testing.T) {
 	got := slices.Sorted(maps.Keys(theTemplate(t).Outputs))
 	want := []string{
 		"BusArn", "CorsDeadLetterQueueUrl", "CorsFunctionName", "CorsQueueUrl",
-		"TaggerDeadLetterQueueUrl", "TaggerFunctionName", "TaggerQueueUrl", "UndeliveredQueueUrl",
+		"TaggerDeadLetterQueueUrl", "TaggerFunctionName", "TaggerQueueUrl", "UndeliveredQueueUrl", "Version",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("outputs %v, want %v", got, want)

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/term"
 
 	"autotagger/internal/catalogue"
+	"autotagger/internal/deployment"
 	"autotagger/internal/policy"
 )
 
@@ -95,16 +96,19 @@ arguments.`,
 	return root
 }
 
-// version is that of the module, or of the commit it was built from.
+// version is that of the sources, with the commit where the build knows it.
 func version() string {
+	v := deployment.Version
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return "unknown"
+		return v
 	}
-	v := info.Main.Version
 	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && !strings.Contains(v, s.Value[:min(12, len(s.Value))]) {
-			v += " " + s.Value
+		switch {
+		case s.Key == "vcs.revision":
+			v += ", commit " + s.Value
+		case s.Key == "vcs.modified" && s.Value == "true":
+			v += ", changed"
 		}
 	}
 	return v
