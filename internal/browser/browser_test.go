@@ -197,10 +197,8 @@ func handleCreation(t *testing.T, url, bucket string) {
 		t.Fatal(err)
 	}
 	bootstrap := filepath.Join(dir, "bootstrap")
-	build := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-tags", "lambda.norpc", "-o", bootstrap, "autotagger/functions/cors")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building the function: %v\n%s", err, out)
+	if err := runtimeapi.Build(t.Context(), "autotagger/functions/cors", bootstrap); err != nil {
+		t.Fatal(err)
 	}
 	f, err := runtimeapi.Start(bootstrap, dir, patience, "AWS_ENDPOINT_URL="+url, "AWS_REGION="+region,
 		"AWS_ACCESS_KEY_ID=testing", "AWS_SECRET_ACCESS_KEY=testing", "AWS_SESSION_TOKEN=",

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,15 +26,11 @@ func table(name string) string {
 	return fmt.Sprintf(aTable, name, time.Now().Add(-time.Minute).UTC().Format(time.RFC3339))
 }
 
-// build builds a program as the Makefile builds the functions, but for this
-// machine.
 func build(tb testing.TB, pkg string) string {
 	tb.Helper()
 	bin := filepath.Join(tb.TempDir(), "bootstrap")
-	cmd := exec.Command("go", "build", "-buildvcs=false", "-tags", "lambda.norpc", "-trimpath", "-ldflags", "-s -w -buildid=", "-o", bin, pkg)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		tb.Fatalf("building %s: %v\n%s", pkg, err, out)
+	if err := runtimeapi.Build(tb.Context(), pkg, bin); err != nil {
+		tb.Fatal(err)
 	}
 	return bin
 }

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -152,10 +151,8 @@ func Invoke(t testing.TB, function, config string, batch events.SQSEvent, env ..
 		t.Fatal(err)
 	}
 	bin := filepath.Join(dir, "bootstrap")
-	build := exec.Command("go", "build", "-buildvcs=false", "-tags", "lambda.norpc", "-o", bin, "autotagger/functions/"+function)
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building %s: %v\n%s", function, err, out)
+	if err := runtimeapi.Build(t.Context(), "autotagger/functions/"+function, bin); err != nil {
+		t.Fatal(err)
 	}
 	f, err := runtimeapi.Start(bin, dir, time.Minute, append(env, deployment.EnvConfig+"=autotagger.yaml", "AWS_LAMBDA_LOG_FORMAT=JSON", "AWS_REGION="+Region)...)
 	if err != nil {

@@ -62,6 +62,9 @@ func (p *Policy) Beyond(deployed *Policy) []string {
 			all = append(all, fmt.Sprintf("own-roles: the deployment doesn't have %s", quoted(role)))
 		}
 	}
+	if deployed.Tags.CreatorForm == CreatorHash && p.Tags.CreatorForm != CreatorHash {
+		all = append(all, "tags.creator.value: the deployment writes hashes, and no names")
+	}
 	if p.RemovedTags && !deployed.RemovedTags {
 		all = append(all, "report-removed-tags: there is no rule for it")
 	}

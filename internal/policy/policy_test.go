@@ -347,6 +347,17 @@ func TestBeyondWidens(t *testing.T) {
 	}
 }
 
+// TestBeyondHashes: names that are hashed don't come to light without a deployment.
+func TestBeyondHashes(t *testing.T) {
+	t.Parallel()
+	hashed := "cors: off\ntags: {creator: {value: hash, hash-key: 0123456789abcdef-}}\n"
+	for config, want := range map[string]int{"cors: off\n": 1, hashed: 0} {
+		if got := parse(t, config).Beyond(parse(t, hashed)); len(got) != want {
+			t.Errorf("%q is beyond by %q", config, got)
+		}
+	}
+}
+
 func TestObserving(t *testing.T) {
 	t.Parallel()
 	p := parse(t, "overrides: [{accounts: ['1*'], mode: off}, {accounts: ['2*'], mode: enforce}]\n")

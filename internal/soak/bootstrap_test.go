@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -24,10 +23,8 @@ func bootstraps(tb testing.TB, w *soak.World, q *soak.Queue) *soak.Bootstraps {
 		tb.Fatal(err)
 	}
 	binary := filepath.Join(dir, "bootstrap")
-	cmd := exec.Command("go", "build", "-buildvcs=false", "-tags", "lambda.norpc", "-trimpath", "-ldflags", "-s -w -buildid=", "-o", binary, "autotagger/functions/tagger")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		tb.Fatalf("building the tagger: %v\n%s", err, out)
+	if err := runtimeapi.Build(tb.Context(), "autotagger/functions/tagger", binary); err != nil {
+		tb.Fatal(err)
 	}
 	server := httptest.NewServer(w)
 	tb.Cleanup(server.Close)
