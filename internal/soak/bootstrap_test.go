@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"autotagger/internal/runtimeapi"
 	"autotagger/internal/schedule"
 	"autotagger/internal/soak"
 )
