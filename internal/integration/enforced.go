@@ -40,7 +40,8 @@ type Deployed struct {
 // Enforce runs a function's real bootstrap, as the role that has its policies
 // and no others, against an emulator that checks IAM policies. It gets one
 // resource of every kind; nothing may be left in the queue, and everything must
-// be tagged, or every bucket have its rules.
+// be tagged, or every bucket have its rules. Then everything else that is tried as that
+// role must be refused.
 //
 // What moto's check is worth (https://docs.getmoto.org/en/latest/docs/iam.html):
 //
@@ -98,6 +99,7 @@ func (d Deployed) Enforce(t testing.TB) {
 	answer, log := Invoke(t, d.Function, d.Config, batch,
 		"AWS_ACCESS_KEY_ID="+role.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+role.SecretAccessKey, "AWS_SESSION_TOKEN="+role.SessionToken, "AWS_ENDPOINT_URL="+signer.URL, "AWS_ENDPOINT_URL_S3="+srv.URL,
 		"AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API="+standIn.URL, "AWS_ENDPOINT_URL_S3_CONTROL="+standIn.URL)
+	a.mayNot(role, attempts())
 	if err := srv.EnforceIAM(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}
