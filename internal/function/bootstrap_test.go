@@ -210,12 +210,12 @@ func BenchmarkStart(b *testing.B) {
 	programs := []*program{
 		{name: "hello", bin: hello, env: "HELLO=bare"},
 		{name: "hello+config", bin: hello, env: "HELLO=config"},
-		{name: "tagger", bin: build(b, "autotagger/functions/tagger")},
+		{name: "tagger", bin: build(b, "autotagger/functions/tagger"), env: deployment.EnvParameters + "=on"},
 		{name: "cors", bin: build(b, "autotagger/functions/cors")},
 	}
 	for b.Loop() {
 		for _, p := range programs {
-			f, err := runtimeapi.Start(p.bin, dir, time.Minute, deployment.EnvConfig+"=autotagger.yaml", deployment.EnvParameters+"=on", "AWS_ENDPOINT_URL="+url, p.env)
+			f, err := runtimeapi.Start(p.bin, dir, time.Minute, deployment.EnvConfig+"=autotagger.yaml", "AWS_ENDPOINT_URL="+url, p.env)
 			if err != nil {
 				b.Fatal(err)
 			}
