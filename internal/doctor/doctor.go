@@ -111,9 +111,6 @@ func Examine(ctx context.Context, cfg aws.Config, o Options) []Finding {
 	if v.now == nil {
 		v.now = time.Now
 	}
-	if cfg.Retryer == nil {
-		v.cfg.Retryer = again
-	}
 	if o.Drained {
 		return v.drained(ctx, o.File)
 	}
