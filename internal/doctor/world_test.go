@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
@@ -111,8 +112,14 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(srv.Close)
 	w.cfg = shared.srv.Config()
 	w.cfg.BaseEndpoint, w.cfg.Region = &srv.URL, home
-	// What fails on purpose isn't to be waited for.
-	w.cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
+	// What fails on purpose isn't to be waited for; what breaks off on the way is tried
+	// again.
+	w.cfg.Retryer = func() aws.Retryer {
+		return retry.NewStandard(func(o *retry.StandardOptions) {
+			o.Retryables = []retry.IsErrorRetryable{retry.RetryableConnectionError{}}
+			o.Backoff = retry.NewExponentialJitterBackoff(100 * time.Millisecond)
+		})
+	}
 
 	w.json("ListRegions", `{"Regions":[{"RegionName":"eu-west-1","RegionOptStatus":"ENABLED_BY_DEFAULT"},{"RegionName":"eu-north-1","RegionOptStatus":"ENABLED_BY_DEFAULT"},{"RegionName":"us-east-1","RegionOptStatus":"ENABLED_BY_DEFAULT"},{"RegionName":"us-west-2","RegionOptStatus":"ENABLED_BY_DEFAULT"}]}`)
 	w.json("GetRegionOptStatus", `{"RegionName":"eu-west-1","RegionOptStatus":"ENABLED"}`)
