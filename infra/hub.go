@@ -44,7 +44,7 @@ func newHub(app awscdk.App, s Settings, rows []*catalogue.Row, stage string) (*h
 		Description: jsii.String("Tags new resources with their creator and cost center, and gives new buckets cross-origin rules"),
 		Env:         environment(s.Account, s.Region),
 	})
-	awscdk.Tags_Of(stack).Add(jsii.String("Application"), jsii.String("autotagger"), nil)
+	awscdk.Tags_Of(stack).Add(jsii.String(deployment.TagKey), jsii.String(deployment.TagValue), nil)
 	output(stack, deployment.OutputVersion, jsii.String(deployment.Version), "The version of autotagger")
 	h := &hub{settings: s, rows: rows, stack: stack}
 	h.addBus()

@@ -184,7 +184,7 @@ func (sp spoke) newStack(scope constructs.Construct, name string, env *awscdk.En
 // addPlain adds the spoke to an app as a stack of its own.
 func (sp spoke) addPlain(app awscdk.App, s Settings, region string, bus *string) (awscdk.Stack, error) {
 	stack := sp.newStack(app, deployment.SpokeStack(sp.set, region), environment(s.Account, region))
-	awscdk.Tags_Of(stack).Add(jsii.String("Application"), jsii.String("autotagger"), &awscdk.TagProps{
+	awscdk.Tags_Of(stack).Add(jsii.String(deployment.TagKey), jsii.String(deployment.TagValue), &awscdk.TagProps{
 		ExcludeResourceTypes: jsii.Strings("AWS::Events::Rule"), // for the template's size
 	})
 	return stack, sp.add(stack, bus)

@@ -269,12 +269,13 @@ func askService(err error) bool {
 // one another try is worth it.
 func fateOf(err error, host string, fresh bool) (Outcome, string) {
 	o, why := fate(err)
-	if awsapi.ServiceID(err) == taggingID {
-		if of, ok := serviceFate(host, why); ok {
-			return of, why
-		}
+	if awsapi.ServiceID(err) != taggingID {
+		return o, why
 	}
-	if o == Failed && fresh && why == "InvalidParameterException" && awsapi.ServiceID(err) == taggingID {
+	if of, ok := serviceFate(host, why); ok {
+		return of, why
+	}
+	if o == Failed && fresh && why == "InvalidParameterException" {
 		return Retry, why
 	}
 	return o, why

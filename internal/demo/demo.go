@@ -69,7 +69,7 @@ type stage struct {
 
 func run(ctx context.Context, keep bool, stdout io.Writer) (err error) {
 	s := &stage{out: stdout}
-	if s.root, err = projectRoot(ctx); err != nil {
+	if s.root, err = emulator.ProjectRoot(); err != nil {
 		return err
 	}
 	if s.dir, err = os.MkdirTemp("", "autotagger-demo-"); err != nil {
@@ -128,21 +128,8 @@ func run(ctx context.Context, keep bool, stdout io.Writer) (err error) {
 	return nil
 }
 
-// projectRoot is the folder of the module that the demo is run in.
-func projectRoot(ctx context.Context) (string, error) {
-	out, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
-	if err != nil {
-		return "", fmt.Errorf("finding the project: %w", err)
-	}
-	mod := strings.TrimSpace(string(out))
-	if filepath.Base(mod) != "go.mod" {
-		return "", errors.New("finding the project: run the demo inside its folder")
-	}
-	return filepath.Dir(mod), nil
-}
-
 func (s *stage) step(format string, args ...any) {
-	fmt.Fprintf(s.out, "\n"+shop.Bold(s.out, format)+"\n", args...)
+	shop.Step(s.out, format, args...)
 }
 
 func (s *stage) binary() string { return filepath.Join(s.dir, "autotagger") }

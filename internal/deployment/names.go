@@ -18,6 +18,8 @@ import "strings"
 const (
 	// Stack is the hub's CloudFormation stack.
 	Stack = "Autotagger"
+	// TagKey and TagValue are on everything that a deployment makes and that takes tags.
+	TagKey, TagValue = "Application", "autotagger"
 	// Prefix begins the names of rules, alarms, roles, functions, saved queries.
 	Prefix = "autotagger-"
 	// Bus is the hub's event bus.

@@ -120,7 +120,7 @@ func (v *visit) findHub(ctx context.Context) []Finding {
 		return []Finding{{"", Info, deployment.Stack, "isn't deployed in " + v.region, "make deploy, once nothing here fails; or set AWS_REGION to the hub's region"}}
 	}
 	if s.output("TaggerFunctionName") == "" && !slices.ContainsFunc(s.Tags, func(t cfntypes.Tag) bool {
-		return aws.ToString(t.Key) == "Application" && aws.ToString(t.Value) == "autotagger"
+		return aws.ToString(t.Key) == deployment.TagKey && aws.ToString(t.Value) == deployment.TagValue
 	}) {
 		return []Finding{{"", Fail, deployment.Stack, "a stack of this name is there that isn't autotagger's: a deployment would replace what it holds", "deploy to another region, or rename that stack"}}
 	}

@@ -62,9 +62,8 @@ func (v *visit) source(ctx context.Context, values map[string]string) []Finding 
 	if value == deployment.Deployed {
 		return []Finding{{"", OK, name, "the one that was deployed", ""}}
 	}
-	rest, ok := strings.CutPrefix(value, "s3://")
-	bucket, key, split := strings.Cut(rest, "/")
-	if !ok || !split || bucket == "" || key == "" {
+	bucket, key, ok := live.Place(value)
+	if !ok {
 		return []Finding{{"", Fail, name, fmt.Sprintf("%q is neither %s nor s3://BUCKET/KEY", value, deployment.Deployed), put(name, deployment.Deployed)}}
 	}
 	client := s3.NewFromConfig(v.cfg, func(o *s3.Options) { o.UsePathStyle = o.BaseEndpoint != nil })

@@ -44,7 +44,7 @@ func (d distribution) find(ctx context.Context) (string, error) {
 			return bin, nil
 		}
 	}
-	root, err := projectRoot()
+	root, err := ProjectRoot()
 	if err != nil {
 		return "", err
 	}
@@ -62,9 +62,9 @@ func (d distribution) installed(venv string) bool {
 	return len(there) > 0
 }
 
-// projectRoot is the folder with go.mod, above the working directory: tests run
+// ProjectRoot is the folder with go.mod, above the working directory: tests run
 // in their package's.
-func projectRoot() (string, error) {
+func ProjectRoot() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", fmt.Errorf("finding the project's root: %w", err)

@@ -44,9 +44,7 @@ func (h *Handler) part(ctx context.Context, all []events.SQSMessage) (now []even
 		away[i] = true
 		hidden = append(hidden, Hidden{Receipt: all[i].ReceiptHandle, For: rand.N(asideFor)})
 	}
-	if err := h.Queue.Hide(ctx, hidden); err != nil {
-		h.Log.LogAttrs(ctx, slog.LevelError, "hiding messages", slog.String("error", err.Error()))
-	}
+	h.hide(ctx, hidden)
 	for i, m := range all {
 		if !away[i] {
 			now = append(now, m)

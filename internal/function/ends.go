@@ -147,10 +147,17 @@ func (h *Handler) finish(ctx context.Context, batch []events.SQSMessage, ends []
 			}
 		}
 	}
-	if len(hidden) > 0 {
-		if err := h.Queue.Hide(ctx, hidden); err != nil {
-			h.Log.LogAttrs(ctx, slog.LevelError, "hiding messages", slog.String("error", err.Error()))
-		}
-	}
+	h.hide(ctx, hidden)
 	return failures
+}
+
+// hide hides messages. What can't be hidden comes when the queue wants, so that a
+// failure is only told.
+func (h *Handler) hide(ctx context.Context, hidden []Hidden) {
+	if len(hidden) == 0 {
+		return
+	}
+	if err := h.Queue.Hide(ctx, hidden); err != nil {
+		h.Log.LogAttrs(ctx, slog.LevelError, "hiding messages", slog.String("error", err.Error()))
+	}
 }

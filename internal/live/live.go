@@ -206,7 +206,7 @@ func (c *Configuration) read(ctx context.Context, from string) (version, error) 
 	if from == deployment.Deployed {
 		return version{from: from, policy: c.o.Deployed}, nil
 	}
-	bucket, key, ok := place(from)
+	bucket, key, ok := Place(from)
 	if !ok {
 		return version{}, fmt.Errorf("the parameter %s is %q; it is to be %s or s3://bucket/key", deployment.ParameterConfiguration, from, deployment.Deployed)
 	}
@@ -232,8 +232,8 @@ func (c *Configuration) read(ctx context.Context, from string) (version, error) 
 	return c.seen, nil
 }
 
-// place is the bucket and the key of s3://bucket/key.
-func place(from string) (bucket, key string, ok bool) {
+// Place is the bucket and the key of s3://bucket/key.
+func Place(from string) (bucket, key string, ok bool) {
 	path, ok := strings.CutPrefix(from, "s3://")
 	if !ok {
 		return "", "", false
@@ -257,7 +257,7 @@ func (c *Configuration) parse(from string, data []byte) (*policy.Policy, error) 
 // lastGood is the newest version of an object that can be taken.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
 func (c *Configuration) lastGood(ctx context.Context, from string) (version, error) {
-	bucket, key, _ := place(from)
+	bucket, key, _ := Place(from)
 	out, err := c.client().ListObjectVersions(ctx, &s3.ListObjectVersionsInput{Bucket: &bucket, Prefix: &key, MaxKeys: aws.Int32(maxVersions)})
 	if err != nil {
 		return version{}, fmt.Errorf("looking for the last good version of %s: %w", from, err)

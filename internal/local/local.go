@@ -30,7 +30,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -145,7 +144,7 @@ func (s *stage) walk(ctx context.Context, parts []part) error {
 
 func run(ctx context.Context, shown walk, keep bool, stdout io.Writer) (err error) {
 	s := &stage{out: stdout, started: time.Now()}
-	if s.root, err = projectRoot(ctx); err != nil {
+	if s.root, err = emulator.ProjectRoot(); err != nil {
 		return err
 	}
 	if s.dir, err = os.MkdirTemp("", "autotagger-local-"); err != nil {
@@ -181,21 +180,8 @@ func run(ctx context.Context, shown walk, keep bool, stdout io.Writer) (err erro
 	return nil
 }
 
-// projectRoot is the folder of the module that this is run in.
-func projectRoot(ctx context.Context) (string, error) {
-	out, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
-	if err != nil {
-		return "", fmt.Errorf("finding the project: %w", err)
-	}
-	mod := strings.TrimSpace(string(out))
-	if filepath.Base(mod) != "go.mod" {
-		return "", errors.New("finding the project: run this inside its folder")
-	}
-	return filepath.Dir(mod), nil
-}
-
 func (s *stage) step(format string, args ...any) {
-	fmt.Fprintf(s.out, "\n"+shop.Bold(s.out, format)+"\n", args...)
+	shop.Step(s.out, format, args...)
 }
 
 // check shows something that is to be so.

@@ -1,6 +1,7 @@
 // Package schedule says when an event that could not be handled is tried again: 1, 2,
-// 5, 15, 30 and 60 minutes after one another, then hourly, for twelve hours. Most resources can be tagged within seconds of their creation, clusters
-// and databases after minutes, and what AWS or a person has to mend takes hours.
+// 5, 15, 30 and 60 minutes after one another, then hourly, for twelve hours. Most
+// resources can be tagged within seconds of their creation, clusters and databases
+// after minutes, and what AWS or a person has to mend takes hours.
 package schedule
 
 import "time"

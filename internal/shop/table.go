@@ -83,8 +83,12 @@ func Table(w io.Writer, rows []Row, note string) (differ bool, err error) {
 	return len(faults) > 0, nil
 }
 
-// Bold and Faint mark text on a terminal, unless NO_COLOR is set.
-func Bold(w io.Writer, text string) string  { return paint(w, "1", text) }
+// Step heads what is shown next.
+func Step(w io.Writer, format string, args ...any) {
+	fmt.Fprintf(w, "\n"+paint(w, "1", format)+"\n", args...)
+}
+
+// Faint marks text on a terminal, unless NO_COLOR is set.
 func Faint(w io.Writer, text string) string { return paint(w, "2", text) }
 
 func paint(w io.Writer, color, text string) string {
