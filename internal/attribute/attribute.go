@@ -36,9 +36,24 @@ import (
 // Unknown is the name of a creator of whom the record says nothing.
 const Unknown = "unknown"
 
+// Basis is what a creator's name rests on.
+type Basis string
+
+const (
+	BySourceIdentity Basis = "source-identity" // set by an identity provider or a first role, and unchangeable since
+	ByUser           Basis = "user"            // of IAM, of an identity provider, or of a directory
+	BySSO            Basis = "identity-center" // the session's name, which IAM Identity Center sets
+	BySession        Basis = "session"         // the session's name, which whoever assumed the role has chosen
+	ByRole           Basis = "role"            // the role's name, for a session that names nobody
+	ByService        Basis = "service"         // a service that acted for itself
+	ByAccount        Basis = "account"         // its root, or another account of which no more is known
+	ByNothing        Basis = "nothing"
+)
+
 // Creator is who caused an event.
 type Creator struct {
 	Name string // what goes into the tag
+	By   Basis  // what Name rests on
 	Kind string // userIdentity.type, "Unknown" without one
 	ARN  string // userIdentity.arn
 	Via  string // userIdentity.invokedBy: the service that made the call for them
@@ -56,14 +71,37 @@ func Of(id cloudtrail.Identity) Creator {
 	if c.Role == "" && (id.Type == "AssumedRole" || id.Type == "Root" && p.session != "") {
 		c.Role = id.IssuerName
 	}
-	for _, name := range []string{id.SourceIdentity, service(id), named(id, p, c.Role)} {
-		if present(name) {
-			c.Name = name
-			return c
+	name, by := named(id, p, c.Role)
+	for _, n := range []struct {
+		name string
+		by   Basis
+	}{{id.SourceIdentity, BySourceIdentity}, {service(id), ByService}, {name, by}, {Unknown, ByNothing}} {
+		if present(n.name) {
+			c.Name, c.By = n.name, n.by
+			break
 		}
 	}
-	c.Name = Unknown
 	return c
+}
+
+// AsRole is the creator named for its role, where its name is the session's and no
+// more than what the caller chose; any other stays.
+func (c Creator) AsRole() Creator {
+	if c.By == BySession && present(c.Role) {
+		c.Name, c.By = c.Role, ByRole
+	}
+	return c
+}
+
+// Person reports whether the name is a person's, or of something as good as one that
+// begins a chain, such as a pipeline. A session's name counts where its caller chose
+// it: what to believe of that is the policy's.
+func (c Creator) Person() bool {
+	switch c.By {
+	case BySourceIdentity, ByUser, BySSO, BySession:
+		return true
+	}
+	return false
 }
 
 // service returns the principal of a service that acted for itself: as
@@ -94,8 +132,8 @@ func service(id cloudtrail.Identity) string {
 	return ""
 }
 
-// named returns the name of the user or of the session or role.
-func named(id cloudtrail.Identity, p principal, role string) string {
+// named returns the name of the user or of the session or role, and what it rests on.
+func named(id cloudtrail.Identity, p principal, role string) (string, Basis) {
 	_, suffix, _ := strings.Cut(id.PrincipalID, ":")
 	switch {
 	case id.Type == "AssumedRole" || p.session != "":
@@ -105,38 +143,38 @@ func named(id cloudtrail.Identity, p principal, role string) string {
 		}
 		switch {
 		case p.user != "": // a record whose ARN is not an assumed role's
-			return p.user
+			return p.user, ByUser
 		case strings.HasPrefix(role, "AWSReservedSSO_") && present(session):
-			return session
+			return session, BySSO
 		case present(session) && !id.InScopeOf && id.EC2RoleDelivery == "" && !machine(session):
-			return session
+			return session, BySession
 		case present(role):
-			return role
+			return role, ByRole
 		}
-		return session
+		return session, ByRole
 	case id.Type == "Root":
-		return "root"
+		return "root", ByAccount
 	case id.Type == "FederatedUser" && p.user == "":
-		return suffix
+		return suffix, ByUser
 	case id.Type == "IdentityCenterUser" && !present(id.UserName):
-		return id.OnBehalfOf
+		return id.OnBehalfOf, ByUser
 	case present(id.UserName):
-		return id.UserName
+		return id.UserName, ByUser
 	case p.user != "":
-		return p.user
+		return p.user, ByUser
 	case id.Type == "WebIdentityUser" || id.Type == "SAMLUser":
-		return id.PrincipalID[strings.LastIndexByte(id.PrincipalID, ':')+1:]
+		return id.PrincipalID[strings.LastIndexByte(id.PrincipalID, ':')+1:], ByUser
 	case id.Type == "AWSAccount":
 		if suffix != "" {
-			return suffix
+			return suffix, BySession
 		}
-		return id.AccountID
+		return id.AccountID, ByAccount
 	case id.Type == "Directory":
-		return id.PrincipalID
+		return id.PrincipalID, ByUser
 	case id.Type == "IAMUser":
-		return p.bare
+		return p.bare, ByUser
 	}
-	return ""
+	return "", ByNothing
 }
 
 // principal is what the ARN of an identity says.

@@ -31,8 +31,11 @@ type Event struct {
 	// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-account.html
 	Recipient, Delivered string
 
-	Type         string // eventType: AwsApiCall, AwsServiceEvent, …
-	Category     string // eventCategory: Management, Data, …
+	Type     string // eventType: AwsApiCall, AwsServiceEvent, …
+	Category string // eventCategory: Management, Data, …
+	// SharedID is sharedEventID: the same in the records that one call leaves in
+	// several accounts.
+	SharedID     string
 	ErrorCode    string
 	ErrorMessage string
 	ReadOnly     Flag
@@ -61,16 +64,21 @@ type Identity struct {
 	PrincipalID    string
 	ARN            string
 	AccountID      string
+	AccessKeyID    string // of the credentials: ASIA… are a session's
 	UserName       string
 	InvokedBy      string
 	IssuerARN      string // sessionContext.sessionIssuer.arn
 	IssuerName     string // sessionContext.sessionIssuer.userName
 	SourceIdentity string // sessionContext.sourceIdentity
+	// SessionStart is when the session's credentials were issued
+	// (sessionContext.attributes.creationDate), zero where the record doesn't say.
+	SessionStart time.Time
 	// InScopeOf and EC2RoleDelivery are there when AWS issued the credentials
 	// to a Lambda function (and the like) or to an instance.
 	InScopeOf       bool
 	EC2RoleDelivery string
 	OnBehalfOf      string // onBehalfOf.userId of the Identity Center
+	IdentityStore   string // onBehalfOf.identityStoreArn: where that user is
 }
 
 // Service returns the first label of the event source: "ec2" of
@@ -190,6 +198,8 @@ func record(doc gjson.Result, delivered string) (*Event, error) {
 			e.Type = text(v)
 		case "eventcategory":
 			e.Category = text(v)
+		case "sharedeventid":
+			e.SharedID = text(v)
 		case "errorcode":
 			e.ErrorCode = text(v)
 		case "digeststarttime":
@@ -256,6 +266,8 @@ func identity(v gjson.Result) Identity {
 			id.ARN = text(v)
 		case "accountid":
 			id.AccountID = text(v)
+		case "accesskeyid":
+			id.AccessKeyID = text(v)
 		case "username":
 			id.UserName = text(v)
 		case "invokedby":
@@ -264,6 +276,7 @@ func identity(v gjson.Result) Identity {
 			id.InScopeOf = v.IsObject()
 		case "onbehalfof":
 			id.OnBehalfOf = Value{v}.Key("userId").Text()
+			id.IdentityStore = Value{v}.Key("identityStoreArn").Text()
 		case "sessioncontext":
 			session(v, &id)
 		}
@@ -283,6 +296,9 @@ func session(v gjson.Result, id *Identity) {
 			id.SourceIdentity = text(v)
 		case "ec2roledelivery":
 			id.EC2RoleDelivery = text(v)
+		case "attributes":
+			// One that is no time is as good as absent.
+			id.SessionStart, _ = time.Parse(time.RFC3339, Value{v}.Key("creationDate").Text())
 		case "sessionissuer":
 			issuer := Value{v}
 			id.IssuerARN = issuer.Key("arn").Text()

@@ -150,7 +150,7 @@ func (p *process) later() *policy.Policy {
 func (p *process) is(costCenter string, mode policy.Mode) *policy.Policy {
 	p.t.Helper()
 	pol := p.later()
-	if value, _ := pol.CostCenterFor(policy.Subject{}, nil); value != costCenter || pol.Mode != mode {
+	if value, _ := pol.CostCenterFor(policy.Subject{}, policy.Known{}); value != costCenter || pol.Mode != mode {
 		p.t.Errorf("the cost center is %q and the mode %s, want %q and %s\n%s", value, pol.Mode, costCenter, mode, &p.log)
 	}
 	return pol

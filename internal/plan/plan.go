@@ -31,15 +31,19 @@ type Plan struct {
 	// Removed are our tag keys that the call took away, where the policy wants to
 	// know of it.
 	Removed []string
+	// Facts are what look-ups found, nil where none were made.
+	Facts *Facts
 }
 
 // Resource is one resource and what it is to carry.
 type Resource struct {
 	resolve.Resource
-	Mode             policy.Mode       // where the resource is: Enforce or Observe
-	Tags             map[string]string // with the values of the create request's own tags, where those stay
-	CostCenterSource string            // which of the policy's sources answered; "" if none
-	CORS             []policy.CORSRule // of a bucket that is to have the default; nil: none
+	Mode              policy.Mode       // where the resource is: Enforce or Observe
+	Tags              map[string]string // with the values of the create request's own tags, where those stay
+	CreatorSource     string            // what the creator's name rests on, or the parent it was taken from
+	CostCenterSource  string            // which of the policy's sources answered; "" if none
+	CostCenterUnknown string            // the value that isn't valid, where one was given
+	CORS              []policy.CORSRule // of a bucket that is to have the default; nil: none
 }
 
 // BucketType is the type that default CORS is for.
@@ -48,7 +52,7 @@ const BucketType = "AWS::S3::Bucket"
 // Plan returns the plan for an event. The error is a fault of the catalogue's
 // data, never of the event.
 func (p *Planner) Plan(e *cloudtrail.Event) (Plan, error) {
-	plan := Plan{Event: e, Creator: attribute.Of(e.Identity)}
+	plan := Plan{Event: e, Creator: p.creator(e)}
 	created, reason, detail, err := resolve.Resolve(p.Catalogue, p.Policy, e)
 	if err != nil {
 		return plan, err
@@ -62,24 +66,11 @@ func (p *Planner) Plan(e *cloudtrail.Event) (Plan, error) {
 		return plan, nil
 	}
 	for _, r := range created {
-		subject := policy.Subject{
-			Account: r.Account, Region: r.Region, Creator: plan.Creator.Name, Role: plan.Creator.Role,
-			Service: e.Service(), Type: r.Type, Name: r.Name(),
-		}
-		if why, excluded := p.Policy.Excluded(subject); excluded {
+		if res, why, wanted := p.wanted(e, plan.Creator, r, Facts{}); wanted {
+			plan.Resources = append(plan.Resources, res)
+		} else {
 			detail = why
-			continue
 		}
-		mode := p.Policy.ModeFor(r.Account, r.Region)
-		if mode == policy.Off {
-			detail = "the mode is off for account " + r.Account + " in " + r.Region
-			continue
-		}
-		if p.Policy.OptOut(r.Requested) {
-			detail = "the create request has the opt-out tag"
-			continue
-		}
-		plan.Resources = append(plan.Resources, p.resource(e, plan.Creator, r, subject, mode))
 	}
 	if len(plan.Resources) == 0 {
 		plan.Reason, plan.Detail = resolve.Excluded, detail
@@ -87,8 +78,32 @@ func (p *Planner) Plan(e *cloudtrail.Event) (Plan, error) {
 	return plan, nil
 }
 
+// creator is who the record names, as far as the policy believes it.
+func (p *Planner) creator(e *cloudtrail.Event) attribute.Creator {
+	c := attribute.Of(e.Identity)
+	if !p.Policy.TrustsSession(c.Role) {
+		c = c.AsRole()
+	}
+	return c
+}
+
+// wanted says what a resource is to carry, or why the policy wants nothing on it.
+func (p *Planner) wanted(e *cloudtrail.Event, c attribute.Creator, r resolve.Resource, f Facts) (res Resource, why string, wanted bool) {
+	if why, excluded := p.Policy.Excluded(p.subject(e, c, r)); excluded {
+		return res, why, false
+	}
+	mode := p.Policy.ModeFor(r.Account, r.Region)
+	if mode == policy.Off {
+		return res, "the mode is off for account " + r.Account + " in " + r.Region, false
+	}
+	if p.Policy.OptOut(r.Requested) {
+		return res, "the create request has the opt-out tag", false
+	}
+	return p.resource(e, c, r, mode, f, ResourceFacts{}), "", true
+}
+
 // resource says what one resource is to carry.
-func (p *Planner) resource(e *cloudtrail.Event, c attribute.Creator, r resolve.Resource, s policy.Subject, mode policy.Mode) Resource {
+func (p *Planner) resource(e *cloudtrail.Event, c attribute.Creator, r resolve.Resource, mode policy.Mode, f Facts, more ResourceFacts) Resource {
 	res := Resource{Resource: r, Mode: mode, Tags: map[string]string{}}
 	keys := p.Policy.Tags
 	set := func(key, value string) {
@@ -101,17 +116,36 @@ func (p *Planner) resource(e *cloudtrail.Event, c attribute.Creator, r resolve.R
 			res.Tags[key] = value
 		}
 	}
-	if c.Name != attribute.Unknown || keys.UnknownCreator {
+	switch {
+	case more.Creator != "":
+		// It has the policy's form already: a tag of ours says so.
+		set(keys.Creator, more.Creator)
+		res.CreatorSource = "parent " + more.From
+	case c.Name != attribute.Unknown || keys.UnknownCreator:
 		set(keys.Creator, p.Policy.FormatCreator(c.Name, c.ARN))
+		res.CreatorSource = string(c.By)
 	}
-	var costCenter string
-	costCenter, res.CostCenterSource = p.Policy.CostCenterFor(s, r.Requested)
+	own := r.Requested
+	if more.Own != nil {
+		own = more.Own
+	}
+	found, source := p.Policy.CostCenterFor(p.subject(e, c, r), policy.Known{
+		Resource: own, Parent: more.Parent, Session: f.Session, Principal: f.Principal, Account: f.Account, OUs: f.OUs,
+	})
+	costCenter, valid := p.Policy.CheckCostCenter(found)
+	if !valid {
+		res.CostCenterUnknown = found
+	}
 	set(keys.CostCenter, costCenter)
+	res.CostCenterSource = source
 	if !e.Time.IsZero() {
 		set(keys.CreatedAt, e.Time.UTC().Format(time.RFC3339))
 	}
 	set(keys.CreatedByARN, c.ARN)
-	set(keys.CreatedVia, c.Via)
+	if f.Path == "" {
+		f.Path = c.Via
+	}
+	set(keys.CreatedVia, f.Path)
 	if r.Type == BucketType {
 		res.CORS, _ = p.Policy.CORSFor(r.Name())
 	}

@@ -68,6 +68,7 @@ func (p *Policy) Beyond(deployed *Policy) []string {
 	if p.RemovedTags && !deployed.RemovedTags {
 		all = append(all, "report-removed-tags: there is no rule for it")
 	}
+	all = append(all, p.lookUpsBeyond(deployed)...)
 	switch {
 	case !p.CORS.Declared:
 		all = append(all, "cors: is missing; a deployment has to say which rules buckets get, or off")

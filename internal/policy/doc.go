@@ -9,7 +9,7 @@
 //	if why, excluded := p.Excluded(subject); excluded { … }
 //	if p.ModeFor(account, region) == policy.Off { … }
 //	if why := p.RowOff(row); why != "" { … } // of the catalogue
-//	value, source := p.CostCenterFor(subject, requestTags)
+//	value, source := p.CostCenterFor(subject, policy.Known{Resource: requestTags})
 //	rules, ok := p.CORSFor(bucket)
 //
 // [Default] is the policy of an empty file: the creator on every resource, the

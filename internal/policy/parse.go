@@ -64,6 +64,7 @@ func (b *builder) policy(root *node) *Policy {
 	}
 	b.catalogue(&p.Catalogue, root.get("catalogue"))
 	p.RemovedTags = root.get("report-removed-tags").is(true)
+	b.lookUps(p, root)
 	if n := root.get("own-roles"); n != nil {
 		p.OwnRoles = append(p.OwnRoles, n.strs()...)
 	}
@@ -208,6 +209,17 @@ func (b *builder) sources(list *node) []Source {
 			}
 			for _, n := range at {
 				b.notReserved(n, n.str(""))
+			}
+		}
+		for kind, keys := range map[SourceKind]*[]string{SourceParent: &s.Parent, SourceSession: &s.Session, SourcePrincipal: &s.Principal, SourceTags: &s.AccountTag} {
+			if tag := n.get(string(kind)); tag != nil {
+				*keys = append([]string{}, tag.strs()...)
+			}
+		}
+		if units := n.get(string(SourceOU)); units != nil {
+			s.OU = map[string]string{}
+			for _, f := range units.fields {
+				s.OU[f.key] = f.value.str("")
 			}
 		}
 		if rule := n.get("rule"); rule != nil {

@@ -106,6 +106,11 @@ func TestParseExample(t *testing.T) {
 		}},
 		{Account: map[string]string{"333344445555": "7100", "333344446666": "7200"}},
 		{Unit: []policy.UnitValue{{Name: "data", Accounts: []string{"333344445555", "333344446666"}, Value: "7000"}}},
+		{Parent: []string{"cost-center"}},
+		{Session: []string{"CostCenter", "cost-center"}},
+		{Principal: []string{"cost-center"}},
+		{AccountTag: []string{"cost-center"}},
+		{OU: map[string]string{"ou-ab12-c3d4e5f6": "7300", "r-ab12": "7400"}},
 		{Default: "0000"},
 	}
 	want.Exclude = policy.Exclude{
@@ -125,7 +130,13 @@ func TestParseExample(t *testing.T) {
 	}
 	want.Overrides = append(want.Overrides, policy.Override{Accounts: []string{"2222*"}, Mode: policy.Observe})
 	want.Catalogue = policy.Catalogue{Enable: []string{"*:Run*"}, Disable: []string{"ec2:CreateDefault*"}}
-	want.RemovedTags = true
+	want.RemovedTags, want.RestoreTags = true, true
+	want.LookUps = policy.LookUps{
+		Ledger: true, Parents: true, Children: true, Wait: 2 * time.Minute,
+		IdentityStore: &policy.IdentityStore{Account: "111122223333", Region: "eu-west-1"},
+	}
+	want.Sessions = policy.Sessions{Strict: true, TrustedRoles: []string{"Deploy-*"}, Verify: true}
+	want.CostCenters = policy.CostCenters{Values: []string{"0000", "1234"}, Object: "s3://my-config/cost-centers.txt", Fallback: "0000"}
 	want.OwnRoles = append(want.OwnRoles, "platform-replay-*")
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("Parse(example) =\n%+v\nwant\n%+v", got, want)

@@ -83,8 +83,12 @@ type Policy struct {
 	Exclude    Exclude
 	CORS       CORS
 	Catalogue  Catalogue
-	// RemovedTags reports calls that take our tags away.
-	RemovedTags bool
+	// RemovedTags reports calls that take our tags away, RestoreTags puts those back,
+	// once for each actor.
+	RemovedTags, RestoreTags bool
+	LookUps                  LookUps
+	Sessions                 Sessions
+	CostCenters              CostCenters
 	// OwnRoles are globs over the names of the roles we run under ourselves:
 	// those of the deployed functions, and what the configuration adds.
 	OwnRoles []string
@@ -126,6 +130,13 @@ const (
 	SourceAccount SourceKind = "account"
 	SourceUnit    SourceKind = "unit"
 	SourceDefault SourceKind = "default"
+
+	// Those that take a look-up.
+	SourceParent    SourceKind = "parent-tag"
+	SourceSession   SourceKind = "session-tag"
+	SourcePrincipal SourceKind = "principal-tag"
+	SourceTags      SourceKind = "account-tag"
+	SourceOU        SourceKind = "organizational-unit"
 )
 
 // Source is one place the cost center may come from. Exactly one field is set.
@@ -138,6 +149,13 @@ type Source struct {
 	Account map[string]string
 	// Unit holds values by unit, in the order in which they are asked.
 	Unit []UnitValue
+	// Parent, Session, Principal and AccountTag hold keys as Tag does: of the tags of
+	// what the resource was made for, of the session that made it, of the user or
+	// role behind it, and of its account in Organizations.
+	Parent, Session, Principal, AccountTag []string
+	// OU holds values by the id of an organizational unit or root. Of those that an
+	// account is in, the nearest counts.
+	OU map[string]string
 	// Default is the value where nothing before gave one.
 	Default string
 }
@@ -153,6 +171,16 @@ func (s Source) Kind() SourceKind {
 		return SourceAccount
 	case s.Unit != nil:
 		return SourceUnit
+	case s.Parent != nil:
+		return SourceParent
+	case s.Session != nil:
+		return SourceSession
+	case s.Principal != nil:
+		return SourcePrincipal
+	case s.AccountTag != nil:
+		return SourceTags
+	case s.OU != nil:
+		return SourceOU
 	default:
 		return SourceDefault
 	}
@@ -216,6 +244,7 @@ func Default() *Policy {
 		CostCenter: []Source{{Tag: []string{tags.CostCenter}}},
 		Exclude:    Exclude{Tag: &TagMatch{Key: "autotagger:skip"}},
 		CORS:       CORS{Rules: defaultRules(), Exclude: serviceBuckets()},
+		LookUps:    LookUps{Wait: defaultWait},
 		OwnRoles:   deployment.OwnRoles(),
 	}
 }
@@ -280,17 +309,37 @@ func (p *Policy) OptOut(tags map[string]string) bool {
 	return ok && (t.Value == "" || glob(t.Value, value))
 }
 
+// Known are the tags and units that a cost center may come from. What takes a look-up
+// is nil where nothing was looked up.
+type Known struct {
+	Resource                            map[string]string // the create request's own, and what the resource carries
+	Parent, Session, Principal, Account map[string]string
+	OUs                                 []string // ids, from the account's own unit up to the root
+}
+
 // CostCenterFor is the cost center of a resource and the source that gave it:
 // "tag CostCenter" with the key as the request spells it, "rule 2" for the
-// second entry of the cost-center list, "account", "unit production", or
-// "default". Both are empty where no source answers. The sources asked here need nothing but the record.
-func (p *Policy) CostCenterFor(s Subject, requestTags map[string]string) (value, source string) {
+// second entry of the cost-center list, "account", "unit production",
+// "organizational-unit ou-ab12-c3d4e5f6", or "default". Both are empty where no
+// source answers.
+func (p *Policy) CostCenterFor(s Subject, k Known) (value, source string) {
 	for i, src := range p.CostCenter {
-		switch src.Kind() {
+		kind := src.Kind()
+		switch kind {
 		case SourceTag:
-			for _, key := range src.Tag {
-				if found, value := tagNamed(requestTags, key); value != "" {
-					return value, "tag " + found
+			value, source = tagOf(k.Resource, src.Tag, kind)
+		case SourceParent:
+			value, source = tagOf(k.Parent, src.Parent, kind)
+		case SourceSession:
+			value, source = tagOf(k.Session, src.Session, kind)
+		case SourcePrincipal:
+			value, source = tagOf(k.Principal, src.Principal, kind)
+		case SourceTags:
+			value, source = tagOf(k.Account, src.AccountTag, kind)
+		case SourceOU:
+			for _, ou := range k.OUs {
+				if value := src.OU[ou]; value != "" {
+					return value, string(kind) + " " + ou
 				}
 			}
 		case SourceRule:
@@ -311,6 +360,19 @@ func (p *Policy) CostCenterFor(s Subject, requestTags map[string]string) (value,
 			if src.Default != "" {
 				return src.Default, "default"
 			}
+		}
+		if value != "" {
+			return value, source
+		}
+	}
+	return "", ""
+}
+
+// tagOf is the first of the keys that tags answer for, and the source by its name.
+func tagOf(tags map[string]string, keys []string, kind SourceKind) (value, source string) {
+	for _, key := range keys {
+		if found, value := tagNamed(tags, key); value != "" {
+			return value, string(kind) + " " + found
 		}
 	}
 	return "", ""

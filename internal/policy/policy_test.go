@@ -163,13 +163,13 @@ units: {two: ["2*"], web: ["22224*", "333344445555"]}
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			value, source := p.CostCenterFor(tt.subject, tt.tags)
+			value, source := p.CostCenterFor(tt.subject, policy.Known{Resource: tt.tags})
 			if value != tt.value || source != tt.source {
 				t.Errorf("CostCenterFor = %q, %q, want %q, %q", value, source, tt.value, tt.source)
 			}
 		})
 	}
-	if value, source := policy.Default().CostCenterFor(policy.Subject{}, tags("team", "x")); value != "" || source != "" {
+	if value, source := policy.Default().CostCenterFor(policy.Subject{}, policy.Known{Resource: tags("team", "x")}); value != "" || source != "" {
 		t.Errorf("without an answer: %q, %q", value, source)
 	}
 }

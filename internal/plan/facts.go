@@ -1,0 +1,90 @@
+package plan
+
+import (
+	"time"
+
+	"autotagger/internal/attribute"
+	"autotagger/internal/cloudtrail"
+	"autotagger/internal/policy"
+	"autotagger/internal/resolve"
+)
+
+// Facts are what look-ups found out about an event, beyond its record. The zero value
+// says nothing.
+type Facts struct {
+	// Creator is who stands at the beginning of the chain; nil where that is who the
+	// record names. Of sessions without a name to believe, AsRole was taken.
+	Creator *attribute.Creator
+	// Path says how the creator came to make the resource, first link first, such
+	// as "role/Deploy stack/web"; "" where the record says all.
+	Path string
+	// Session, Principal and Account are tags: of the chain's sessions, of the user
+	// or role behind it, and of the event's account. OUs are the ids of the units
+	// that the account is in, its own first.
+	Session, Principal, Account map[string]string
+	OUs                         []string
+	// Resources says more of each of the plan's resources, in their order; it may be
+	// nil.
+	Resources []ResourceFacts
+	// Children are resources that came with the plan's and that the record doesn't
+	// name.
+	Children []resolve.Resource
+	// Missing is the link that wasn't there, "" where none was missing; it may be
+	// there by Until.
+	Missing string
+	Until   time.Time
+	// Steps are the look-ups in their order, for people.
+	Steps []Step
+}
+
+// ResourceFacts are what look-ups found out about one resource.
+type ResourceFacts struct {
+	// Creator is the value of the creator's tag on what the resource was made for
+	// ("" where there is none), From that parent's ARN.
+	Creator, From string
+	// Parent are the tags of the parent. Own are those that the resource carries,
+	// nil where they weren't read.
+	Parent, Own map[string]string
+}
+
+// Step is one look-up: what was asked, and what came of it.
+type Step struct {
+	Of     string `json:"of"`     // session, stack, parent, principal, account, organizational-unit, user, children
+	Asked  string `json:"asked"`  // an id or ARN
+	Answer string `json:"answer"` // in a few words
+}
+
+// With returns the plan as it is with what look-ups found. The plan itself stays as
+// the record alone makes it.
+func (p *Planner) With(made Plan, f Facts) Plan {
+	if made.Reason != "" {
+		return made
+	}
+	made.Facts = &f
+	if f.Creator != nil {
+		made.Creator = *f.Creator
+	}
+	resources := make([]Resource, 0, len(made.Resources)+len(f.Children))
+	for i, r := range made.Resources {
+		var more ResourceFacts
+		if i < len(f.Resources) {
+			more = f.Resources[i]
+		}
+		resources = append(resources, p.resource(made.Event, made.Creator, r.Resource, r.Mode, f, more))
+	}
+	made.Resources = resources
+	for _, child := range f.Children {
+		if r, _, wanted := p.wanted(made.Event, made.Creator, child, f); wanted {
+			made.Resources = append(made.Resources, r)
+		}
+	}
+	return made
+}
+
+// subject is a resource as the policy is asked about it.
+func (p *Planner) subject(e *cloudtrail.Event, c attribute.Creator, r resolve.Resource) policy.Subject {
+	return policy.Subject{
+		Account: r.Account, Region: r.Region, Creator: c.Name, Role: c.Role,
+		Service: e.Service(), Type: r.Type, Name: r.Name(),
+	}
+}
