@@ -50,7 +50,11 @@ const (
 const (
 	Tagger = "tagger"
 	CORS   = "cors"
+	Ledger = "ledger"
 )
+
+// Table is the name of the ledger's table in DynamoDB.
+const Table = Prefix + "ledger"
 
 // Forward names a spoke's rules, as a function's name does its own.
 const Forward = "forward"
@@ -82,6 +86,8 @@ const (
 	// dead letters.
 	EnvQueue       = "AUTOTAGGER_QUEUE_URL"
 	EnvDeadLetters = "AUTOTAGGER_DEAD_LETTERS_URL"
+	// EnvTable is the name of the ledger's table, unset where there is none.
+	EnvTable = "AUTOTAGGER_TABLE"
 )
 
 // FunctionName is the name that Lambda has for a function.
