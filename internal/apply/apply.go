@@ -30,6 +30,12 @@ type Request struct {
 	// Known are tags that the create call is known to have set. They count as
 	// existing without a read.
 	Known map[string]string
+	// Read are all tags of the resource, as [Applier.Tags] has just read them; nil:
+	// they are read.
+	Read map[string]string
+	// Provisional are tags that we wrote before all was known. Where one still
+	// stands with that value, it is replaced.
+	Provisional map[string]string
 	// Upsert says that the event may have changed an older resource rather
 	// than created one, so that its age says nothing about its tags.
 	Upsert bool
@@ -89,6 +95,14 @@ type Result struct {
 	Standing map[string]string
 	// Written are the tags that were written by this request, nil unless Tagged.
 	Written map[string]string
+	// After is when another try is worth it, where that is known; of a Retry only.
+	After time.Duration
+}
+
+// Tags are what was read of one resource.
+type Tags struct {
+	All map[string]string
+	Err error
 }
 
 // CORSRule is one rule of a bucket's CORS configuration, as

@@ -177,6 +177,7 @@ type item struct {
 	target
 	reqs           []int // indices of its requests, oldest event first
 	want, known    map[string]string
+	provisional    map[string]string
 	fresh          bool // every event is younger than freshFor
 	upsert         bool // the call may have found the resource there
 	reader, writer *system
@@ -237,6 +238,30 @@ func (a *Applier) Tag(ctx context.Context, reqs []Request) []Result {
 	return res
 }
 
+// Tags reads the tags of resources, in the requests' order, and writes nothing. Of a
+// request it needs the ARN, the API and its calls, and where the resource is.
+func (a *Applier) Tags(ctx context.Context, reqs []Request) []Tags {
+	items := a.items(reqs)
+	for _, it := range items {
+		it.fresh = false // the tagging API's silence is no answer
+	}
+	a.read(ctx, items)
+	out := make([]Tags, len(reqs))
+	for _, it := range items {
+		for _, i := range it.reqs {
+			switch {
+			case !it.done:
+				out[i].All = union(it.known, it.existing)
+			case it.res.Err != nil:
+				out[i].Err = it.res.Err
+			default:
+				out[i].Err = fmt.Errorf("reading the tags of %s: %s", it.arn, it.res.Why)
+			}
+		}
+	}
+	return out
+}
+
 // items merges requests by resource.
 func (a *Applier) items(reqs []Request) []*item {
 	var items []*item
@@ -247,7 +272,7 @@ func (a *Applier) items(reqs []Request) []*item {
 		if !ok {
 			it = &item{
 				target: target{r.ARN, r.Account, r.Region},
-				want:   map[string]string{}, known: map[string]string{}, fresh: true,
+				want:   map[string]string{}, known: map[string]string{}, provisional: map[string]string{}, fresh: true,
 			}
 			by[key] = it
 			items = append(items, it)
@@ -267,6 +292,12 @@ func (a *Applier) items(reqs []Request) []*item {
 			}
 			for k, v := range reqs[i].Known {
 				it.known[k] = v
+			}
+			for k, v := range reqs[i].Provisional {
+				it.provisional[k] = v
+			}
+			if read := reqs[i].Read; read != nil {
+				it.existing, it.read = read, true
 			}
 		}
 	}
@@ -339,19 +370,19 @@ func (a *Applier) settleKnown(it *item) {
 	case it.done:
 	case len(it.known) > 0 && a.o.OptOut(it.known):
 		it.finish(Result{Outcome: Skipped, Why: WhyOptOut})
-	case len(a.missing(it.want, it.known, it.folds())) == 0:
+	case len(a.missing(it, it.known)) == 0:
 		it.finish(Result{Outcome: Unchanged})
 	}
 }
 
 func (it *item) folds() bool { return it.writer != nil && it.writer.fold }
 
-// missing is what has to be written of want where existing stands.
-func (a *Applier) missing(want, existing map[string]string, fold bool) map[string]string {
+// missing is what has to be written on an item where existing stands.
+func (a *Applier) missing(it *item, existing map[string]string) map[string]string {
 	missing := map[string]string{}
-	for k, v := range want {
+	for k, v := range it.want {
 		have, stands := existing[k]
-		if !stands && fold {
+		if !stands && it.folds() {
 			for e, ev := range existing {
 				if strings.EqualFold(e, k) {
 					have, stands = ev, true
@@ -359,7 +390,8 @@ func (a *Applier) missing(want, existing map[string]string, fold bool) map[strin
 				}
 			}
 		}
-		if !stands || (a.o.Replace && have != v) {
+		ours, provisional := it.provisional[k]
+		if !stands || have != v && (a.o.Replace || provisional && have == ours) {
 			missing[k] = v
 		}
 	}
@@ -447,7 +479,7 @@ func (a *Applier) plan(items []*item) {
 		for k, v := range it.existing {
 			existing[k] = v
 		}
-		it.missing = a.missing(it.want, existing, it.folds())
+		it.missing = a.missing(it, existing)
 		switch {
 		case a.o.OptOut(existing):
 			it.finish(Result{Outcome: Skipped, Why: WhyOptOut})
