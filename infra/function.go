@@ -91,7 +91,7 @@ func (h *hub) addJob(j *job, stage string) error {
 		return err
 	}
 	h.allowConfiguration(role)
-	h.allowLetters(role, j.dead)
+	h.allowSending(role, j)
 	h.addFunction(scope, j, role, code)
 	// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 	j.function.AddEventSource(awslambdaeventsources.NewSqsEventSource(j.queue, &awslambdaeventsources.SqsEventSourceProps{

@@ -7,7 +7,6 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/jsii-runtime-go"
 
 	"autotagger/internal/deployment"
@@ -309,12 +308,12 @@ func (h *hub) allowConfiguration(role awsiam.Role) {
 	}))
 }
 
-// allowLetters lets a function's role send dead letters with their reason, which the
-// queue itself can't give.
+// allowSending lets a function's role send dead letters with their reason, which the
+// queue itself can't give, and put what AWS denied anew into its own queue.
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html#send-to-encrypted-queue
-func (h *hub) allowLetters(role awsiam.Role, dead awssqs.Queue) {
+func (h *hub) allowSending(role awsiam.Role, j *job) {
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid: jsii.String("DeadLetters"), Actions: jsii.Strings("sqs:SendMessage"), Resources: &[]*string{dead.QueueArn()},
+		Sid: jsii.String("Send"), Actions: jsii.Strings("sqs:SendMessage"), Resources: &[]*string{j.queue.QueueArn(), j.dead.QueueArn()},
 	}))
 	if h.key != nil {
 		role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{

@@ -102,7 +102,7 @@ func ofRole(t *testing.T, job string) []statement {
 // What a function needs for itself: its log group and its queue.
 var (
 	ownLogs       = []string{"logs:CreateLogStream", "logs:PutLogEvents"}
-	ownLetters    = []string{"sqs:SendMessage"}
+	ownSending    = []string{"sqs:SendMessage"}
 	ownParameters = []string{"ssm:GetParameters"}
 	ownQueue      = []string{"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ReceiveMessage"}
 )
@@ -135,9 +135,14 @@ func divide(t *testing.T, job string) []statement {
 			own++
 		case slices.Equal(actions, []string{"cloudtrail:LookupEvents"}) && string(s.Resource) == `"*"`:
 			own++
+		case slices.Equal(actions, ownSending):
+			var to []ref
+			if err := json.Unmarshal(s.Resource, &to); err != nil || len(to) != 2 || !strings.HasPrefix(to[0].id(), job+"Queue") || !strings.HasPrefix(to[1].id(), job+"DeadLetters") {
+				t.Errorf("%s sends to %s, want its queue and its dead letters", job, s.Resource)
+			}
+			own++
 		case slices.Equal(actions, ownLogs) && strings.HasPrefix(r.id(), job+"Logs"),
-			slices.Equal(actions, ownQueue) && strings.HasPrefix(r.id(), job+"Queue"),
-			slices.Equal(actions, ownLetters) && strings.HasPrefix(r.id(), job+"DeadLetters"):
+			slices.Equal(actions, ownQueue) && strings.HasPrefix(r.id(), job+"Queue"):
 			own++
 		default:
 			rest = append(rest, s)

@@ -394,7 +394,7 @@ func tagging(t *testing.T, policies []string) []string {
 					t.Errorf("%s removes tags", a)
 				}
 				service, _, _ := strings.Cut(a, ":")
-				if s.Sid == "Logs" && slices.Contains(ownLogs, a) || service == "sqs" && (s.Sid == "" || s.Sid == "DeadLetters") || slices.Contains(ownParameters, a) {
+				if s.Sid == "Logs" && slices.Contains(ownLogs, a) || service == "sqs" && (s.Sid == "" || s.Sid == "Send") || slices.Contains(ownParameters, a) {
 					continue
 				}
 				condition, _ := json.Marshal(s.Condition)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
-	"strconv"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -30,7 +29,7 @@ const asideFor = 6 * time.Minute
 func (h *Handler) part(ctx context.Context, all []events.SQSMessage) (now []events.SQSMessage, aside []events.SQSBatchItemFailure) {
 	var suspects []int
 	for i, m := range all {
-		if n, err := strconv.Atoi(m.Attributes["ApproximateReceiveCount"]); err == nil && n > schedule.Tries(h.since(m))+spared {
+		if receives(m) > schedule.Tries(h.since(m))+spared {
 			suspects = append(suspects, i)
 		}
 	}

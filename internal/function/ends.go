@@ -3,6 +3,8 @@ package function
 import (
 	"context"
 	"log/slog"
+	"math/rand/v2"
+	"slices"
 	"strconv"
 	"time"
 
@@ -30,6 +32,7 @@ const (
 type ending struct {
 	end           End
 	after         time.Duration // until it comes Again
+	anew          bool          // it does so as a new message, which says that it was denied
 	reason, cause string        // of a DeadLetter
 }
 
@@ -56,35 +59,71 @@ func (h *Handler) end(m events.SQSMessage, r *pipeline.Result) ending {
 			}
 		}
 	}
-	for _, f := range retries {
-		if f.why == apply.WhyDeadline { // it wasn't tried
-			return ending{end: Again}
-		}
-	}
 	if len(retries) > 0 {
-		if pause, ok := schedule.Next(since); ok {
+		pause, ok := schedule.Next(since)
+		switch {
+		case slices.ContainsFunc(retries, func(f fate) bool { return f.why == apply.WhyDeadline }) && receives(m) < schedule.Tries(since)+spared:
+			return ending{end: Again, after: rand.N(stagger)} // something of it wasn't tried
+		case ok:
 			return ending{end: Again, after: pause}
 		}
 		return ending{end: DeadLetter, reason: "retries-exhausted: " + retries[0].why, cause: retries[0].cause()}
 	}
+	_, twice := m.MessageAttributes[AttributeDenied]
 	switch {
+	case len(denials) > 0 && h.Queue != nil && !twice:
+		return ending{end: Again, after: schedule.Denied, anew: true}
+	case len(denials) > 0 && h.Queue == nil && since < schedule.Denied:
+		return ending{end: Again, after: schedule.Denied - since}
 	case len(failures) > 0:
 		f := failures[0]
 		return ending{end: DeadLetter, reason: "failed: " + f.why, cause: f.cause()}
-	case len(denials) > 0 && since < schedule.Denied:
-		return ending{end: Again, after: schedule.Denied - since}
 	}
 	return ending{end: Done}
 }
 
+// stagger is within how long what the deadline has cut off comes again. Were that on
+// its schedule, a backlog would take hours; were it always at once, messages that are
+// unlucky again and again would use up their receives. So each may be cut off a few times
+// more than the schedule has tries, and then waits for the next of these: it is never
+// received more often than [schedule.Tries] and spared.
+const stagger = 20 * time.Second
+
 // since is how long ago a message was first received.
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html
 func (h *Handler) since(m events.SQSMessage) time.Duration {
-	first, err := strconv.ParseInt(m.Attributes["ApproximateFirstReceiveTimestamp"], 10, 64)
-	if err != nil {
+	first, ok := moment(m.Attributes["ApproximateFirstReceiveTimestamp"])
+	if !ok {
 		return 0
 	}
-	return max(0, h.Now().Sub(time.UnixMilli(first)))
+	return max(0, h.Now().Sub(first))
+}
+
+// received is when an event was first received, in this message or in the one that it
+// was denied in; zero if that isn't known.
+func received(m events.SQSMessage) time.Time {
+	if denied := m.MessageAttributes[AttributeDenied].StringValue; denied != nil {
+		if first, ok := moment(*denied); ok {
+			return first
+		}
+	}
+	first, _ := moment(m.Attributes["ApproximateFirstReceiveTimestamp"])
+	return first
+}
+
+// moment reads milliseconds since 1970.
+func moment(s string) (time.Time, bool) {
+	ms, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		return time.Time{}, false
+	}
+	return time.UnixMilli(ms), true
+}
+
+// receives is how often a message was received, 0 if that isn't known.
+func receives(m events.SQSMessage) int {
+	n, _ := strconv.Atoi(m.Attributes["ApproximateReceiveCount"])
+	return n
 }
 
 // fate is what became of one job on one resource. The outcomes of CORS have the
@@ -114,8 +153,8 @@ func fates(r *pipeline.ResourceResult) []fate {
 }
 
 // finish brings messages to their ends and returns those that aren't acknowledged:
-// the ones that come again, and dead letters that couldn't be sent. Without a Queue
-// those of a function's own accord are left to the queue, too.
+// the ones that come again, and those that couldn't be sent elsewhere. Without a Queue
+// dead letters are left to the queue's own count of receives.
 func (h *Handler) finish(ctx context.Context, batch []events.SQSMessage, ends []ending) []events.SQSBatchItemFailure {
 	failures := []events.SQSBatchItemFailure{} // null would mean the same to Lambda, not to every emulator
 	leave := func(i int) {
@@ -123,27 +162,42 @@ func (h *Handler) finish(ctx context.Context, batch []events.SQSMessage, ends []
 	}
 	var hidden []Hidden
 	var letters []Letter
-	var of []int // the letters' messages
+	var denied []Denied
+	var dead, anew []int // their messages
 	for i, e := range ends {
-		switch e.end {
-		case Again:
+		m := batch[i]
+		switch {
+		case e.anew:
+			denied, anew = append(denied, Denied{Body: m.Body, First: received(m)}), append(anew, i)
+		case e.end == Again:
 			leave(i)
-			hidden = append(hidden, Hidden{Receipt: batch[i].ReceiptHandle, For: e.after})
-		case DeadLetter:
-			letters, of = append(letters, Letter{Body: batch[i].Body, Reason: e.reason, Error: e.cause}), append(of, i)
+			hidden = append(hidden, Hidden{Receipt: m.ReceiptHandle, For: e.after})
+		case e.end == DeadLetter:
+			letters, dead = append(letters, Letter{Body: m.Body, Reason: e.reason, Error: e.cause}), append(dead, i)
 		}
 	}
 	if h.Queue == nil {
-		for _, i := range of {
+		for _, i := range dead {
 			leave(i)
 		}
 		return failures
 	}
+	unsent := func(what string, i int, err error) {
+		h.Log.LogAttrs(ctx, slog.LevelError, what, slog.String(KeyMessageID, batch[i].MessageId), slog.String("error", err.Error()))
+		leave(i)
+	}
 	if len(letters) > 0 {
 		for n, err := range h.Queue.Keep(ctx, letters) {
 			if err != nil {
-				h.Log.LogAttrs(ctx, slog.LevelError, "sending a dead letter", slog.String(KeyMessageID, batch[of[n]].MessageId), slog.String("error", err.Error()))
-				leave(of[n])
+				unsent("sending a dead letter", dead[n], err)
+			}
+		}
+	}
+	if len(denied) > 0 {
+		for n, err := range h.Queue.Renew(ctx, denied) {
+			if err != nil {
+				unsent("sending what was denied anew", anew[n], err)
+				hidden = append(hidden, Hidden{Receipt: batch[anew[n]].ReceiptHandle, For: schedule.Denied})
 			}
 		}
 	}
@@ -159,5 +213,21 @@ func (h *Handler) hide(ctx context.Context, hidden []Hidden) {
 	}
 	if err := h.Queue.Hide(ctx, hidden); err != nil {
 		h.Log.LogAttrs(ctx, slog.LevelError, "hiding messages", slog.String("error", err.Error()))
+	}
+}
+
+// wait hides a batch that was not even begun until each message's next try, so that
+// what keeps the function from its work for hours doesn't use up their receives.
+func (h *Handler) wait(ctx context.Context, batch []events.SQSMessage) {
+	var hidden []Hidden
+	for _, m := range batch {
+		pause, ok := schedule.Next(h.since(m))
+		if !ok {
+			pause = time.Hour
+		}
+		hidden = append(hidden, Hidden{Receipt: m.ReceiptHandle, For: pause})
+	}
+	if h.Queue != nil {
+		h.hide(ctx, hidden)
 	}
 }

@@ -97,6 +97,7 @@ func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQS
 	started := h.Now()
 	line, work, stop, err := h.current(work)
 	if err != nil {
+		h.wait(report, batch.Records)
 		h.Metrics.Flush()
 		return events.SQSEventResponse{}, err
 	}

@@ -22,7 +22,7 @@ import (
 )
 
 // scripted answers each resource with the outcome that its name asks for:
-// denied-1 is denied.
+// denied-1 is denied; scripted-1 has the outcome that stands before why.
 type scripted struct {
 	called   bool
 	why      string
@@ -39,7 +39,11 @@ func (s *scripted) Tag(ctx context.Context, reqs []apply.Request) []apply.Result
 		if ctx.Err() != nil {
 			outcome = string(apply.Retry)
 		}
-		results[i] = apply.Result{Outcome: apply.Outcome(outcome), Why: s.why}
+		why := s.why
+		if outcome == "scripted" {
+			outcome, why, _ = strings.Cut(why, " ")
+		}
+		results[i] = apply.Result{Outcome: apply.Outcome(outcome), Why: why}
 	}
 	return results
 }

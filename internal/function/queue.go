@@ -17,6 +17,7 @@ import (
 	"autotagger/internal/awsapi"
 	"autotagger/internal/catalogue"
 	"autotagger/internal/resolve"
+	"autotagger/internal/schedule"
 )
 
 // The attributes of a dead letter that the function has sent. One without Reason was
@@ -25,6 +26,11 @@ const (
 	AttributeReason = "Reason" // the outcome and why, in a few words
 	AttributeError  = "Error"  // AWS's words, where there are any
 )
+
+// AttributeDenied is of a message that the function has put into its own queue, in place
+// of one that AWS denied something of: when the event was first received, in
+// milliseconds since 1970. What carries it and is denied again is done with.
+const AttributeDenied = "Denied"
 
 // Hidden is a message that is to come again after a while, by its receipt.
 type Hidden struct {
@@ -35,6 +41,13 @@ type Hidden struct {
 // Letter is a message that is to be kept for a person.
 type Letter struct{ Body, Reason, Error string }
 
+// Denied is a message that is to come again as a new one, once, and when its event was
+// first received: zero if that isn't known.
+type Denied struct {
+	Body  string
+	First time.Time
+}
+
 // Queue is what a function does with its queues beside acknowledging messages.
 type Queue interface {
 	// Hide lets messages come again later than the queue would have them. What can't
@@ -43,6 +56,9 @@ type Queue interface {
 	// Keep puts letters into the dead-letter queue: an error for each, in their
 	// order.
 	Keep(context.Context, []Letter) []error
+	// Renew puts what was denied anew into the queue, with [AttributeDenied], from which
+	// it comes after [schedule.Denied]: an error for each, in their order.
+	Renew(context.Context, []Denied) []error
 }
 
 // queues are a function's own in SQS. Two calls of it need no client.
@@ -81,15 +97,36 @@ func (q *queues) Hide(ctx context.Context, all []Hidden) error {
 func (q *queues) Keep(ctx context.Context, all []Letter) []error {
 	var entries []any
 	for i, l := range all {
-		attributes := map[string]any{}
-		for name, value := range map[string]string{AttributeReason: l.Reason, AttributeError: l.Error} {
-			if value = attribute(value); value != "" {
-				attributes[name] = map[string]any{"DataType": "String", "StringValue": value}
-			}
-		}
-		entries = append(entries, map[string]any{"Id": fmt.Sprint(i), "MessageBody": l.Body, "MessageAttributes": attributes})
+		entries = append(entries, map[string]any{
+			"Id": fmt.Sprint(i), "MessageBody": l.Body,
+			"MessageAttributes": attributes(map[string]string{AttributeReason: l.Reason, AttributeError: l.Error}),
+		})
 	}
 	return q.batches(ctx, "SendMessageBatch", q.deadLetters, entries)
+}
+
+// Renew sends messages with a timer, of fifteen minutes at most.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-timers.html
+func (q *queues) Renew(ctx context.Context, all []Denied) []error {
+	var entries []any
+	for i, d := range all {
+		entries = append(entries, map[string]any{
+			"Id": fmt.Sprint(i), "MessageBody": d.Body, "DelaySeconds": int(schedule.Denied.Seconds()),
+			"MessageAttributes": attributes(map[string]string{AttributeDenied: fmt.Sprint(d.First.UnixMilli())}),
+		})
+	}
+	return q.batches(ctx, "SendMessageBatch", q.work, entries)
+}
+
+// attributes are those of a message, as SQS takes them; ones without a value it doesn't.
+func attributes(texts map[string]string) map[string]any {
+	all := map[string]any{}
+	for name, value := range texts {
+		if value = attribute(value); value != "" {
+			all[name] = map[string]any{"DataType": "String", "StringValue": value}
+		}
+	}
+	return all
 }
 
 // errUnsent is what a message starts with: only AWS's own word makes it sent.

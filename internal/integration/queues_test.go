@@ -2,6 +2,8 @@ package integration_test
 
 import (
 	"fmt"
+	"io"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -112,5 +114,38 @@ func TestQueues(t *testing.T) {
 	}
 	if n := strings.Count(log, `"end":"again"`); n != 12 {
 		t.Errorf("%d events come again, want 12\n%s", n, log)
+	}
+}
+
+// TestQueueRenews: a real queue takes what was denied anew, with its timer.
+func TestQueueRenews(t *testing.T) {
+	t.Parallel()
+	srv, err := emulator.Start(t.Context(), emulator.Options{Region: integration.Region})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(srv.Stop)
+	client := sqs.NewFromConfig(srv.Config())
+	made, err := client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("work")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{deployment.EnvQueue: *made.QueueUrl, deployment.EnvDeadLetters: "none"}
+	h := function.Assemble(srv.Config(), nil, function.Job{}, func(name string) string { return env[name] }, slog.New(slog.DiscardHandler), io.Discard)
+	all := make([]function.Denied, 12)
+	for i := range all {
+		all[i] = function.Denied{Body: fmt.Sprint(i), First: time.Now()}
+	}
+	for i, err := range h.Queue.Renew(t.Context(), all) {
+		if err != nil {
+			t.Errorf("entry %d: %v", i, err)
+		}
+	}
+	out, err := client.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{QueueUrl: made.QueueUrl, AttributeNames: []types.QueueAttributeName{"All"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if shown, delayed := out.Attributes["ApproximateNumberOfMessages"], out.Attributes["ApproximateNumberOfMessagesDelayed"]; shown != "0" || delayed != "12" {
+		t.Errorf("the queue shows %s messages and delays %s, want 0 and 12", shown, delayed)
 	}
 }

@@ -50,7 +50,7 @@ func Next(since time.Duration) (pause time.Duration, ok bool) {
 func Tries(since time.Duration) int {
 	n := 1
 	for _, at := range tries() {
-		if at <= since+shortest {
+		if at-since < shortest { // as Next, so that each wait for it makes one more
 			n++
 		}
 	}

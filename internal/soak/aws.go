@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"autotagger/internal/function"
 )
 
 // ask is a call as AWS sees it.
@@ -334,13 +336,19 @@ func (w *World) queue(a ask) reply {
 			code = "InternalError"
 		case a.op == "SendMessageBatch":
 			l := letter{body: e["MessageBody"].(string)}
+			denied := ""
 			attributes, _ := e["MessageAttributes"].(map[string]any)
-			for name, to := range map[string]*string{"Reason": &l.reason, "Error": &l.cause} {
+			for name, to := range map[string]*string{function.AttributeReason: &l.reason, function.AttributeError: &l.cause, function.AttributeDenied: &denied} {
 				if v, ok := attributes[name].(map[string]any); ok {
 					*to, _ = v["StringValue"].(string)
 				}
 			}
-			w.Queue.keep(l)
+			if url, _ := a.json["QueueUrl"].(string); strings.HasSuffix(url, "-dead-letters") {
+				w.Queue.keep(l)
+				break
+			}
+			seconds, _ := e["DelaySeconds"].(float64)
+			code = w.Queue.renew(l.body, denied, int(seconds))
 		default:
 			code = w.Queue.hide(e["ReceiptHandle"].(string), int(e["VisibilityTimeout"].(float64)))
 		}

@@ -32,7 +32,7 @@ func (w *World) Judge() Verdict {
 			wrong("a dead letter has no reason: %.200s", l.body)
 		}
 	}
-	dead := map[string]int{} // messages that ended as letters, by body
+	dead, anew := map[string]int{}, map[string]int{} // messages that ended as letters, or in new ones, by body
 	for _, m := range w.Queue.all {
 		end, why := w.judge(m, letters[m.body])
 		v.Ends[end]++
@@ -45,12 +45,24 @@ func (w *World) Judge() Verdict {
 		if m.line != nil && m.line.end == "dead-letter" {
 			dead[m.body]++
 		}
+		if m.line != nil && m.line.end == "again" {
+			anew[m.body]++
+		}
 	}
 	for body, ms := range w.Queue.byBody {
 		excused := slices.ContainsFunc(ms, func(m *message) bool { return m.excused })
 		switch n := len(letters[body]); {
 		case n < dead[body], n > dead[body] && !excused:
 			wrong("%s: %d letters for %d messages that ended so", ms[0].what(), n, dead[body])
+		}
+		n := 0
+		for _, m := range ms {
+			if m.denied != "" {
+				n++
+			}
+		}
+		if n < anew[body] || n > anew[body] && !excused {
+			wrong("%s: sent anew %d times for %d messages that were denied", ms[0].what(), n, anew[body])
 		}
 	}
 	for _, r := range w.all {
@@ -79,6 +91,8 @@ func (w *World) judge(m *message, letters []letter) (end, wrong string) {
 		return "lost", "it has no end"
 	case m.line == nil || m.acks != 1:
 		return "unsaid", fmt.Sprintf("acknowledged %d times, the log says %v of it", m.acks, m.line)
+	case m.line.end == "again" && slices.ContainsFunc(w.Queue.byBody[m.body], func(n *message) bool { return n != m && n.denied != "" }) && m.denied == "":
+		return "denied, and sent anew", ""
 	case m.line.end == "dead-letter":
 		end = "dead letter: " + m.line.reason
 	case m.line.end == "done" && len(m.line.outcomes) > 0:
@@ -123,8 +137,8 @@ func (r *resource) due(m *message, w *World) bool {
 		}
 		return false
 	case "denied":
-		// It was tried again after a while, and AWS denied that.
-		return len(r.denials) > 0 && m.goneAt.Sub(m.first) >= schedule.Denied-time.Second
+		// It was sent anew, and AWS denied that.
+		return len(r.denials) > 0 && m.denied != ""
 	case "failed":
 		return end.end == "dead-letter" && (r.destiny == cursed || r.destiny == full)
 	case "retry":

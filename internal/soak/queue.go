@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+
+	"autotagger/internal/function"
 )
 
 // visibility is how long a message that is being handled stays hidden, and timeout
@@ -27,6 +29,8 @@ type message struct {
 	shown    time.Time // when it is to be seen again
 	gone     bool
 	redriven bool
+	// denied is the attribute of one that the function has sent anew, "" of others.
+	denied string
 	// excused: the harness made something about it arrive without an answer, or
 	// delivered it twice at once, so that it may have two ends.
 	excused bool
@@ -69,6 +73,23 @@ func (q *Queue) put(d delivery) {
 	q.byBody[d.body] = append(q.byBody[d.body], m)
 }
 
+// renew takes a message that the function sends anew, and says what is wrong with it.
+func (q *Queue) renew(body, denied string, seconds int) (code string) {
+	if seconds != 900 || denied == "" {
+		return "InvalidParameterValue"
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	m := &message{id: fmt.Sprintf("m%06d", len(q.all)), denied: denied, shown: time.Now().Add(time.Duration(seconds) * time.Second)}
+	m.body = body
+	if same := q.byBody[body]; len(same) > 0 {
+		m.delivery = same[0].delivery
+	}
+	q.all, q.waiting[m.id] = append(q.all, m), m
+	q.byBody[body] = append(q.byBody[body], m)
+	return ""
+}
+
 // receive takes up to n messages that can be seen.
 func (q *Queue) receive(n int) []events.SQSMessage {
 	q.mu.Lock()
@@ -99,13 +120,17 @@ func (q *Queue) receive(n int) []events.SQSMessage {
 			m.shown, m.excused = now, true
 			q.Twice++
 		}
-		out = append(out, events.SQSMessage{
+		received := events.SQSMessage{
 			MessageId: m.id, ReceiptHandle: m.receipt, Body: m.body, EventSource: "aws:sqs",
 			Attributes: map[string]string{
 				"ApproximateReceiveCount":          strconv.Itoa(m.receives),
 				"ApproximateFirstReceiveTimestamp": strconv.FormatInt(m.first.UnixMilli(), 10),
 			},
-		})
+		}
+		if m.denied != "" {
+			received.MessageAttributes = map[string]events.SQSMessageAttribute{function.AttributeDenied: {DataType: "String", StringValue: &m.denied}}
+		}
+		out = append(out, received)
 	}
 	return out
 }
