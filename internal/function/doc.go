@@ -5,11 +5,12 @@
 // # What becomes of a message
 //
 // Each has one [End], decided in ends.go. It is acknowledged when its event is done
-// with: tagged, already as wanted, skipped for a reason, or denied twice. What can't
-// be done yet is hidden until the schedule's next try (package schedule) and reported
-// as failed (ReportBatchItemFailures). What never can be, a message that can't be read
-// among it, and what wasn't possible for the whole schedule, the function itself sends
-// to the dead-letter queue, with the reason as an attribute, and acknowledges. Nothing
+// with: tagged, already as wanted, skipped for a reason, or denied twice; at the first
+// denial the function puts the event into the queue anew, marked and with a timer. What
+// can't be done yet is hidden until the schedule's next try (package schedule) and
+// reported as failed (ReportBatchItemFailures). What never can be, a message that can't
+// be read among it, and what wasn't possible for the whole schedule, the function itself
+// sends to the dead-letter queue, with the reason as an attribute, and acknowledges. Nothing
 // is acknowledged that SQS hasn't taken. The queue's own count of receives is for
 // messages that kill their function.
 //
