@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"autotagger/internal/apply"
 	"autotagger/internal/attribute"
@@ -39,6 +40,10 @@ type Pipeline struct {
 	// Late, where there is one, keeps old events from speaking for resources that
 	// were made anew.
 	Late *Late
+	// Finder, where there is one, finds out what records don't say.
+	Finder Finder
+	// Now is the clock, time.Now where it is nil.
+	Now func() time.Time
 }
 
 // Result is what became of one record.
@@ -48,6 +53,8 @@ type Result struct {
 	Resources []ResourceResult
 	// Err is a fault of the program's own data: the event was not handled.
 	Err error
+
+	record *plan.Plan // as the record alone makes it, where look-ups have made another
 }
 
 // ResourceResult is what became of one of a plan's resources. A job that the
@@ -57,6 +64,10 @@ type ResourceResult struct {
 	CORS *apply.CORSResult
 	// Refused is why the Guard let nothing be written, "" where it did.
 	Refused string
+	// Provisional: a link was missing, so that a later try may know better.
+	Provisional bool
+
+	fresh bool // found by a look-up, and not tried yet
 }
 
 // malformed is the reason of a record that can't be read: the only reason that
@@ -115,12 +126,14 @@ func (p *Pipeline) Run(ctx context.Context, records []cloudtrail.Record) []Resul
 // overwrites their results. Replaying uses it to try again what wasn't ready. Late
 // events come last, so that looking into their histories holds up no other.
 func (p *Pipeline) Apply(ctx context.Context, results []Result, todo func(*ResourceResult) bool) {
-	suspects := p.suspects(results, todo)
+	waiting := p.find(ctx, results, todo)
+	open := func(r *ResourceResult) bool { return r.fresh || todo(r) }
+	suspects := p.suspects(results, open)
 	late := map[*ResourceResult]bool{}
 	for _, s := range suspects {
 		late[s.out] = true
 	}
-	p.apply(ctx, results, func(r *ResourceResult) bool { return todo(r) && !late[r] }, nil)
+	p.apply(ctx, results, func(r *ResourceResult) bool { return open(r) && !late[r] }, waiting)
 	if len(suspects) > 0 {
 		verdicts := p.judge(ctx, suspects)
 		p.apply(ctx, results, func(r *ResourceResult) bool { return late[r] }, verdicts)
@@ -130,9 +143,8 @@ func (p *Pipeline) Apply(ctx context.Context, results []Result, todo func(*Resou
 // apply does what the plans want, but for the jobs that a verdict has settled.
 func (p *Pipeline) apply(ctx context.Context, results []Result, todo func(*ResourceResult) bool, verdicts map[*ResourceResult]verdict) {
 	var (
-		tags    []apply.Request
+		tags    []tagged
 		cors    []apply.CORSRequest
-		tagsOf  []*ResourceResult
 		corsFor []*ResourceResult
 	)
 	for i := range results {
@@ -142,22 +154,25 @@ func (p *Pipeline) apply(ctx context.Context, results []Result, todo func(*Resou
 			if !todo(out) {
 				continue
 			}
+			out.fresh = false
 			if out.Refused = p.Guard.Refuses(r.Plan.Event, res); out.Refused != "" {
 				p.refuse(res, out)
 				continue
 			}
+			known := verdicts[out]
 			if res.Mode == policy.Observe {
 				p.would(res, out)
+				if p.Tag && known.tag != nil {
+					out.Tag = known.tag
+				}
 				continue
 			}
-			known := verdicts[out]
 			switch {
 			case !p.Tag:
 			case known.tag != nil:
 				out.Tag = known.tag
 			default:
-				tags = append(tags, request(r.Plan, res))
-				tagsOf = append(tagsOf, out)
+				tags = append(tags, tagged{request(r.Plan, j), r, out})
 			}
 			switch {
 			case !p.CORS || len(res.CORS) == 0:
@@ -170,9 +185,14 @@ func (p *Pipeline) apply(ctx context.Context, results []Result, todo func(*Resou
 		}
 	}
 	if len(tags) > 0 {
-		for i, res := range p.Applier.Tag(ctx, tags) {
-			tagsOf[i].Tag = &res
+		reqs := make([]apply.Request, len(tags))
+		for i, t := range tags {
+			reqs[i] = t.req
 		}
+		for i, res := range p.Applier.Tag(ctx, reqs) {
+			tags[i].out.Tag = &res
+		}
+		p.settle(ctx, tags)
 	}
 	if len(cors) > 0 {
 		for i, res := range p.Applier.PutCORS(ctx, cors) {
@@ -219,11 +239,17 @@ func (p *Pipeline) refuse(res plan.Resource, out *ResourceResult) {
 	}
 }
 
-func request(p plan.Plan, res plan.Resource) apply.Request {
-	return apply.Request{
+// request is for the plan's resource of an index.
+func request(p plan.Plan, i int) apply.Request {
+	res := p.Resources[i]
+	req := apply.Request{
 		ARN: res.ARN, Type: res.Type, API: res.API, Calls: res.Calls, Account: res.Account, Region: res.Region,
 		Tags: res.Tags, Known: res.Requested, Upsert: res.Upsert, LookUp: res.LookUp, EventTime: p.Event.Time,
 	}
+	if p.Facts != nil && i < len(p.Facts.Resources) {
+		req.Read = p.Facts.Resources[i].Own
+	}
+	return req
 }
 
 func corsRequest(res plan.Resource) apply.CORSRequest {

@@ -14,6 +14,7 @@ type Row struct {
 	Reason    string        `json:"reason"`   // of a skip
 	Creator   CreatorRow    `json:"creator"`
 	Resources []ResourceRow `json:"resources"`
+	LookUps   []plan.Step   `json:"lookUps,omitempty"` // in the order in which they were made
 
 	Detail string `json:"detail,omitempty"` // more about the reason
 }
@@ -34,6 +35,7 @@ type CreatorRow struct {
 	Kind string `json:"kind"`
 	ARN  string `json:"arn"`
 	Via  string `json:"via,omitempty"`
+	By   string `json:"-"` // what the name rests on
 }
 
 // ResourceRow is one resource that the event created.
@@ -48,8 +50,16 @@ type ResourceRow struct {
 	Outcome     string            `json:"outcome,omitempty"` // of a replay
 	Why         string            `json:"why,omitempty"`
 	Error       string            `json:"error,omitempty"`
+	Sources     *Sources          `json:"sources,omitempty"` // where look-ups were made
 
+	CreatorSource    string `json:"-"` // what the creator's name rests on, or the parent that had it
 	CostCenterSource string `json:"-"` // which of the policy's sources answered
+}
+
+// Sources say where the values of tags come from.
+type Sources struct {
+	Creator    string `json:"creator,omitempty"`
+	CostCenter string `json:"costCenter,omitempty"`
 }
 
 // Row returns the result as a row. Before anything was applied it is the plan.
@@ -65,9 +75,15 @@ func (r *Result) Row() Row {
 		row.Event = EventRow{e.ID, e.Source, e.Name, e.TimeText, e.Region, e.Account}
 	}
 	creator := r.Plan.Creator
-	row.Creator = CreatorRow{creator.Name, creator.Kind, creator.ARN, creator.Via}
+	row.Creator = CreatorRow{creator.Name, creator.Kind, creator.ARN, creator.Via, string(creator.By)}
 	for i, res := range r.Plan.Resources {
 		row.Resources = append(row.Resources, resourceRow(res, &r.Resources[i]))
+		if r.Plan.Facts != nil {
+			row.Resources[i].Sources = &Sources{res.CreatorSource, res.CostCenterSource}
+		}
+	}
+	if r.Plan.Facts != nil {
+		row.LookUps = r.Plan.Facts.Steps
 	}
 	return row
 }
@@ -75,7 +91,7 @@ func (r *Result) Row() Row {
 func resourceRow(res plan.Resource, out *ResourceResult) ResourceRow {
 	row := ResourceRow{
 		ARN: res.ARN, Type: res.Type, API: res.API, Tags: res.Tags, Permissions: res.Permissions,
-		LastResort: res.LastResort, CostCenterSource: res.CostCenterSource,
+		LastResort: res.LastResort, CreatorSource: res.CreatorSource, CostCenterSource: res.CostCenterSource,
 	}
 	if row.Permissions == nil {
 		row.Permissions = []string{}
