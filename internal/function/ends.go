@@ -1,6 +1,7 @@
 package function
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"math/rand/v2"
@@ -22,7 +23,8 @@ const (
 	// Done: nothing is left to do, or nothing that another try would change: what
 	// was denied twice.
 	Done End = "done"
-	// Again: it is tried again, after a while.
+	// Again: it is tried again, after a while; or looked at again, where its tags
+	// were written without a link that may yet come.
 	Again End = "again"
 	// DeadLetter: it is kept for a person, with the reason.
 	DeadLetter End = "dead-letter"
@@ -39,6 +41,9 @@ type ending struct {
 // end decides what becomes of a message.
 func (h *Handler) end(m events.SQSMessage, r *pipeline.Result) ending {
 	if r.Settled() {
+		if since := h.since(m); r.Provisional() && since < schedule.Denied {
+			return ending{end: Again, after: schedule.Denied - since}
+		}
 		return ending{end: Done}
 	}
 	row := r.Row()
@@ -64,6 +69,8 @@ func (h *Handler) end(m events.SQSMessage, r *pipeline.Result) ending {
 		switch {
 		case slices.ContainsFunc(retries, func(f fate) bool { return f.why == apply.WhyDeadline }) && receives(m) < schedule.Tries(since)+spared:
 			return ending{end: Again, after: rand.N(stagger)} // something of it wasn't tried
+		case !slices.ContainsFunc(retries, func(f fate) bool { return f.after == 0 }):
+			return ending{end: Again, after: slices.MinFunc(retries, func(a, b fate) int { return cmp.Compare(a.after, b.after) }).after}
 		case ok:
 			return ending{end: Again, after: pause}
 		}
@@ -132,6 +139,7 @@ type fate struct {
 	outcome apply.Outcome
 	why     string
 	err     error
+	after   time.Duration // when another try is worth it, if that is known
 }
 
 func (f fate) cause() string {
@@ -144,10 +152,10 @@ func (f fate) cause() string {
 func fates(r *pipeline.ResourceResult) []fate {
 	var all []fate
 	if r.Tag != nil {
-		all = append(all, fate{r.Tag.Outcome, r.Tag.Why, r.Tag.Err})
+		all = append(all, fate{r.Tag.Outcome, r.Tag.Why, r.Tag.Err, r.Tag.After})
 	}
 	if r.CORS != nil {
-		all = append(all, fate{apply.Outcome(r.CORS.Outcome), r.CORS.Why, r.CORS.Err})
+		all = append(all, fate{outcome: apply.Outcome(r.CORS.Outcome), why: r.CORS.Why, err: r.CORS.Err})
 	}
 	return all
 }

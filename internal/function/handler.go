@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"autotagger/internal/apply"
+	"autotagger/internal/attribute"
 	"autotagger/internal/cloudtrail"
 	"autotagger/internal/pipeline"
 	"autotagger/internal/policy"
@@ -26,11 +27,16 @@ const (
 	KeyRegion    = "region"
 	KeyCreator   = "creator"
 	KeyResources = "resources" // how many
-	KeyResults   = "results"   // a list: arn, outcome, cors, why, error, costCenterSource, lastResort
-	KeyEnd       = "end"       // see End
-	KeyAfter     = "after"     // seconds until it comes again
-	KeyReason    = "reason"    // of a dead letter
-	KeyMillis    = "ms"        // of the whole batch
+	KeyResults   = "results"   // a list: arn, outcome, cors, why, error, creatorSource, costCenterSource, lastResort
+	KeyBy        = "creatorBy" // what the creator's name rests on: see attribute.Basis
+	// KeyUnverified stands where that is the name of a session which its caller chose.
+	KeyUnverified = "unverified"
+	KeyLookUps    = "lookUps" // a list: of, asked, answer
+	KeyMissing    = "missing" // the link that isn't there
+	KeyEnd        = "end"     // see End
+	KeyAfter      = "after"   // seconds until it comes again
+	KeyReason     = "reason"  // of a dead letter
+	KeyMillis     = "ms"      // of the whole batch
 	// Of the line "tags removed".
 	KeyKeys     = "keys"
 	KeyActor    = "actor"
@@ -151,7 +157,7 @@ func (h *Handler) log(ctx context.Context, m events.SQSMessage, r *pipeline.Resu
 		if res.LastResort {
 			result["lastResort"] = true
 		}
-		for key, value := range map[string]string{"outcome": res.Outcome, "cors": res.CORS, "why": res.Why, "error": res.Error, "costCenterSource": res.CostCenterSource} {
+		for key, value := range map[string]string{"outcome": res.Outcome, "cors": res.CORS, "why": res.Why, "error": res.Error, "creatorSource": res.CreatorSource, "costCenterSource": res.CostCenterSource} {
 			if value != "" {
 				result[key] = value
 			}
@@ -162,12 +168,21 @@ func (h *Handler) log(ctx context.Context, m events.SQSMessage, r *pipeline.Resu
 	if e.end != Done {
 		level = slog.LevelWarn
 	}
-	h.Log.LogAttrs(ctx, level, "event",
+	attrs := []slog.Attr{
 		slog.String(KeyOutcome, outcome), slog.String(KeyDetail, row.Detail),
 		slog.String(KeySource, row.Event.Source), slog.String(KeyName, row.Event.Name), slog.String(KeyEventID, row.Event.ID),
 		slog.String(KeyMessageID, m.MessageId), slog.String(KeyAccount, row.Event.Account), slog.String(KeyRegion, row.Event.Region),
 		slog.String(KeyCreator, row.Creator.Name), slog.Int(KeyResources, len(row.Resources)), slog.Any(KeyResults, results),
-		slog.String(KeyEnd, string(e.end)), slog.Int(KeyAfter, int(e.after.Seconds())), slog.String(KeyReason, e.reason), slog.Int64(KeyMillis, took.Milliseconds()))
+		slog.String(KeyEnd, string(e.end)), slog.Int(KeyAfter, int(e.after.Seconds())), slog.String(KeyReason, e.reason), slog.Int64(KeyMillis, took.Milliseconds()),
+		slog.String(KeyBy, row.Creator.By),
+	}
+	if r.Plan.Creator.By == attribute.BySession {
+		attrs = append(attrs, slog.Bool(KeyUnverified, true))
+	}
+	if f := r.Plan.Facts; f != nil {
+		attrs = append(attrs, slog.Any(KeyLookUps, f.Steps), slog.String(KeyMissing, f.Missing))
+	}
+	h.Log.LogAttrs(ctx, level, "event", attrs...)
 	if len(r.Plan.Removed) > 0 {
 		h.Log.LogAttrs(ctx, slog.LevelWarn, "tags removed",
 			slog.Any(KeyKeys, r.Plan.Removed), slog.String(KeySource, row.Event.Source), slog.String(KeyName, row.Event.Name), slog.String(KeyEventID, row.Event.ID),
@@ -197,6 +212,9 @@ func (h *Handler) count(r *pipeline.Result, e ending) {
 		out := &r.Resources[i]
 		if out.Refused != "" {
 			h.Metrics.Count("Refused", 1)
+		}
+		if r.Plan.Resources[i].CostCenterUnknown != "" {
+			h.Metrics.Count("CostCenterUnknown", 1)
 		}
 		if out.Tag != nil {
 			h.outcome(service, string(out.Tag.Outcome))

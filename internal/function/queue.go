@@ -122,7 +122,7 @@ func (q *queues) Renew(ctx context.Context, all []Denied) []error {
 func attributes(texts map[string]string) map[string]any {
 	all := map[string]any{}
 	for name, value := range texts {
-		if value = attribute(value); value != "" {
+		if value = attributeText(value); value != "" {
 			all[name] = map[string]any{"DataType": "String", "StringValue": value}
 		}
 	}
@@ -193,10 +193,10 @@ func (q *queues) batch(ctx context.Context, op, url string, entries []any, errs 
 	}
 }
 
-// attribute is a text that SQS takes as an attribute's value: characters of XML, and
+// attributeText is a text that SQS takes as an attribute's value: characters of XML, and
 // not too many.
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
-func attribute(s string) string {
+func attributeText(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if r < ' ' || r == utf8.RuneError || r == 0xFFFE || r == 0xFFFF {
 			return ' '

@@ -119,7 +119,7 @@ func (p *Pipeline) settle(ctx context.Context, all []tagged) {
 		f := t.of.Plan.Facts
 		switch {
 		case f == nil:
-		case f.Missing != "" && t.out.Tag.Outcome == apply.Tagged:
+		case f.Missing != "" && t.out.Tag.Outcome == apply.Tagged && p.mayCome(f):
 			written = append(written, ledger.Written{ARN: t.req.ARN, Tags: t.out.Tag.Written, Provisional: true, At: p.now()})
 			noted = append(noted, t.out)
 		case f.Missing == "" && differs(t.out.Tag.Standing, t.req.Tags):
@@ -150,6 +150,15 @@ func (p *Pipeline) settle(ctx context.Context, all []tagged) {
 			outs[i].Tag = &res
 		}
 	}
+}
+
+// delivery is within how long CloudTrail delivers nearly all events.
+// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/how-cloudtrail-works.html
+const delivery = 15 * time.Minute
+
+// mayCome reports whether the event of a missing link may yet arrive.
+func (p *Pipeline) mayCome(f *plan.Facts) bool {
+	return p.now().Before(f.Until.Add(delivery - p.Planner.Policy.LookUps.Wait))
 }
 
 // differs reports whether a tag stands with another value than the wanted one.

@@ -292,6 +292,16 @@ func (r *ResourceResult) Settled() bool {
 	return true
 }
 
+// Provisional reports whether tags were written without a link that may yet come.
+func (r *Result) Provisional() bool {
+	for i := range r.Resources {
+		if r.Resources[i].Provisional {
+			return true
+		}
+	}
+	return false
+}
+
 // Retryable reports whether trying again soon may help.
 func (r *ResourceResult) Retryable() bool {
 	return r.Tag != nil && r.Tag.Outcome == apply.Retry || r.CORS != nil && r.CORS.Outcome == apply.CORSRetry
