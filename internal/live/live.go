@@ -25,6 +25,12 @@
 // function that has a configuration keeps it. One that has just started has none to
 // trust, for the deployed one may name other cost centers: it takes no events, and
 // they stay in the queue.
+//
+// # Valid cost centers
+//
+// A policy may name an object of them (cost-centers.object), which is looked at as
+// often. One with a fault is reported, and the last good one stays; without any every
+// value is taken.
 package live
 
 import (
@@ -80,7 +86,14 @@ type Configuration struct {
 	writing string         // of deployment.ParameterWriting
 	force   version        // in force; without a policy before the first look
 	seen    version        // of the object that was read last; without a policy if it was refused
+	valid   list           // of cost centers, if the policy in force has an object of them
 	current *policy.Policy // that in force, or what is left of it while writing is off
+}
+
+// list is an object of valid cost centers.
+type list struct {
+	from, etag string
+	values     []string
 }
 
 // version is a policy and where it comes from: the value of
@@ -189,14 +202,22 @@ func (c *Configuration) look(ctx context.Context) error {
 
 // take puts a policy in force, and says so where that changes anything.
 func (c *Configuration) take(ctx context.Context, writing string, v version) {
-	same := c.current != nil && v.policy == c.force.policy && writing == c.writing && v.from == c.force.from
-	c.writing, c.force = writing, v
+	valid, err := c.readList(ctx, v.policy.CostCenters.Object)
+	if err != nil {
+		c.o.Log.LogAttrs(ctx, slog.LevelError, "cost centers", slog.String("from", v.policy.CostCenters.Object), slog.String("error", err.Error()))
+		c.o.OnRefused()
+	}
+	same := c.current != nil && v.policy == c.force.policy && writing == c.writing && v.from == c.force.from && valid.from == c.valid.from && valid.etag == c.valid.etag
+	c.writing, c.force, c.valid = writing, v, valid
 	if same {
 		return
 	}
 	c.current = v.policy
+	if valid.values != nil {
+		c.current = c.current.WithCostCenters(valid.values)
+	}
 	if writing == deployment.WritingOff {
-		c.current = v.policy.Observing()
+		c.current = c.current.Observing()
 	}
 	c.o.Log.LogAttrs(ctx, slog.LevelInfo, "configuration", slog.String("from", v.from), slog.String("etag", v.etag), slog.String("writing", writing), slog.String("mode", string(c.current.Mode)))
 }
@@ -230,6 +251,35 @@ func (c *Configuration) read(ctx context.Context, from string) (version, error) 
 		return version{}, fmt.Errorf("reading %s: %w", from, errRefused)
 	}
 	return c.seen, nil
+}
+
+// readList returns the valid cost centers of an object, the last good ones where it
+// can't be read or has a fault. Without any every value is taken.
+func (c *Configuration) readList(ctx context.Context, from string) (list, error) {
+	if from == "" {
+		return list{}, nil
+	}
+	last := c.valid
+	if last.from != from {
+		last = list{}
+	}
+	bucket, key, _ := Place(from)
+	in := &s3.GetObjectInput{Bucket: &bucket, Key: &key}
+	if last.etag != "" {
+		in.IfNoneMatch = &last.etag
+	}
+	data, etag, err := c.object(ctx, in)
+	switch {
+	case unchanged(err):
+		return last, nil
+	case err != nil:
+		return last, fmt.Errorf("reading %s: %w", from, err)
+	}
+	values, err := policy.ParseCostCenters(data)
+	if err != nil {
+		return last, fmt.Errorf("reading %s: %w", from, err)
+	}
+	return list{from, etag, values}, nil
 }
 
 // Place is the bucket and the key of s3://bucket/key.

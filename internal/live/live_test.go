@@ -446,3 +446,45 @@ func TestWatch(t *testing.T) {
 		t.Error("it ended what it was made from")
 	}
 }
+
+// TestCostCenters: the valid ones are read from their object, and as they change; a faulty
+// list leaves the last good one, and without any every value is taken.
+func TestCostCenters(t *testing.T) {
+	t.Parallel()
+	a := newAccount(t, "af-south-1")
+	list := func(text string) {
+		t.Helper()
+		if _, err := a.s3.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &a.bucket, Key: aws.String("valid.txt"), Body: strings.NewReader(text)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a.put("cors: off\ncost-centers: {values: ['1'], object: 's3://" + a.bucket + "/valid.txt', fallback: '0'}\n")
+	p := a.start()
+	check := func(value, want string) *policy.Policy {
+		t.Helper()
+		pol := p.later()
+		if got, _ := pol.CheckCostCenter(value); got != want {
+			t.Errorf("%s becomes %q, want %q\n%s", value, got, want, &p.log)
+		}
+		return pol
+	}
+	check("7", "7")
+	if p.refused == 0 || !strings.Contains(p.log.String(), "valid.txt") {
+		t.Errorf("a list that isn't there is no matter: refused %d\n%s", p.refused, &p.log)
+	}
+	list("# ours\n2\n 3 \n\n")
+	check("7", "0")
+	check("1", "1")
+	if first, second := check("3", "3"), check("2", "2"); first != second {
+		t.Error("the policy changes with every look")
+	}
+	list("2\n7\n")
+	check("7", "7")
+	check("3", "0")
+	list("a,b\n")
+	refused := p.refused
+	check("7", "7")
+	if p.refused <= refused || !strings.Contains(p.log.String(), `line 1, \"a,b\"`) {
+		t.Errorf("a faulty list is no matter: refused %d\n%s", p.refused, &p.log)
+	}
+}

@@ -1,8 +1,14 @@
 package policy
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // LookUps says what may be asked of AWS about an event, beyond its record. The zero
@@ -46,8 +52,8 @@ type Sessions struct {
 // CostCenters are the valid ones. The zero value takes every value.
 type CostCenters struct {
 	Values []string
-	// Object is where more of them are, a line each: s3://bucket/key. Whoever reads
-	// it adds them to Values.
+	// Object is where more of them are, a line each: s3://bucket/key. As long as it
+	// isn't read every value is taken; see [Policy.WithCostCenters].
 	Object string
 	// Fallback stands in for what isn't among them.
 	Fallback string
@@ -85,10 +91,42 @@ func (p *Policy) TrustsSession(role string) bool {
 // where it isn't valid.
 func (p *Policy) CheckCostCenter(value string) (checked string, valid bool) {
 	c := &p.CostCenters
-	if value == "" || len(c.Values) == 0 || slices.Contains(c.Values, value) {
+	if value == "" || c.Object != "" || len(c.Values) == 0 || slices.Contains(c.Values, value) {
 		return value, true
 	}
 	return c.Fallback, false
+}
+
+// ParseCostCenters reads what an object of valid cost centers holds: a value a line,
+// without blanks around it. Empty lines, and such as begin with #, don't count. The
+// error names the first line that is no tag's value.
+func ParseCostCenters(data []byte) ([]string, error) {
+	var values []string
+	n := 0
+	for line := range bytes.Lines(data) {
+		n++
+		value := strings.TrimSpace(string(line))
+		switch {
+		case value == "" || strings.HasPrefix(value, "#"):
+		case !utf8.ValidString(value) || utf8.RuneCountInString(value) > 256 || strings.ContainsFunc(value, func(r rune) bool {
+			return !unicode.In(r, unicode.L, unicode.N, unicode.Z) && !strings.ContainsRune("_.:/=+-@", r)
+		}):
+			return nil, fmt.Errorf("line %d, %s, is no tag's value: up to 256 letters, digits, spaces and _ . : / = + - @", n, quoted(value))
+		default:
+			values = append(values, value)
+		}
+	}
+	if len(values) == 0 {
+		return nil, errors.New("there is no cost center in it")
+	}
+	return values, nil
+}
+
+// WithCostCenters returns the policy with what its object of valid cost centers holds.
+func (p *Policy) WithCostCenters(values []string) *Policy {
+	more := *p
+	more.CostCenters.Values, more.CostCenters.Object = slices.Concat(p.CostCenters.Values, values), ""
+	return &more
 }
 
 // lookUps reads what has to do with look-ups, and what is wrong with it as a whole.
