@@ -44,6 +44,8 @@ import (
 //     object of them, [Key,Value] a list of pairs with these names. Behind ->
 //     stands what the answer has, lists on the way to it passed through. A
 //     token of the next page is {next} in the request and in the answer.
+//   - keys and values: what the write takes less of a tag than others do (see
+//     [Limits]).
 //
 // What names the resource is {arn}; {id}, what follows the last slash or colon
 // of its ARN; {type}, the first word of its ARN's sixth part; or {account}.
@@ -53,6 +55,7 @@ type Calls struct {
 	Service
 	IAM         string // prefix of its actions
 	Write, Read Call
+	Limits      Limits // what of tags the write takes
 
 	filled bool // the block was read, not only referred to
 }
@@ -130,6 +133,8 @@ func (c *Calls) Append(b *strings.Builder) {
 	}
 	line("write", c.Write.String())
 	line("read", c.Read.String())
+	line("keys", c.Limits.Keys.String())
+	line("values", c.Limits.Values.String())
 }
 
 // callsOf returns the block of a name, which may be read later.
@@ -217,6 +222,8 @@ func (p *parser) clientField(key, value string) error {
 		if c.Write, err = parseCall(value); err == nil && readsOnly(c.Write.Op) {
 			return fmt.Errorf("%s doesn't write", c.Write.Op)
 		}
+	case "keys", "values":
+		return c.Limits.field(key, value)
 	case "read":
 		if c.Read, err = parseCall(value); err == nil && !readsOnly(c.Read.Op) {
 			return fmt.Errorf("%s isn't known to change nothing", c.Read.Op)

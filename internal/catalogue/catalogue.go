@@ -53,6 +53,8 @@ type Resource struct {
 	LookUp string
 	// Calls are the service's own tag calls; nil where there are none.
 	Calls *Calls
+	// Limits are what the service takes of tags, through whichever API.
+	Limits Limits
 }
 
 // APINone is the API of a resource that is reported but never written to.

@@ -54,6 +54,8 @@
 //   - calls: the service whose own tag calls serve the type, by the name of its
 //     client; the blocks of clients end the head (see [Calls]). none takes back
 //     what the head says.
+//   - keys and values: what the service takes less of a tag than others do (see
+//     [Limits]), where it has no client's block that says it.
 //   - tags: the path to the tags of the create request, which count as
 //     existing. "tags: path for kind" takes them from EC2's specification for
 //     that kind of resource.

@@ -19,6 +19,13 @@ func Parse(name, text string) ([]*Row, error) {
 	}
 	p.endRow()
 	p.checkCalls()
+	for _, row := range p.rows {
+		for i, r := range row.Resources {
+			if r.Calls != nil {
+				row.Resources[i].Limits = r.Calls.Limits // which stand behind the head
+			}
+		}
+	}
 	return p.rows, errors.Join(p.faults...)
 }
 
@@ -141,6 +148,8 @@ func (p *parser) field(line string) {
 		if r.Calls = nil; value != "none" { // other rows' calls, in the head, don't serve it
 			r.Calls = p.callsOf(value)
 		}
+	case "keys", "values":
+		err = p.resource().Limits.field(key, value)
 	default:
 		p.fault("there is no field %q", key)
 	}

@@ -78,6 +78,9 @@ func (r *rows) print(row pipeline.Row) error {
 		if res.LastResort {
 			what += " (last resort: the call isn't in the catalogue)"
 		}
+		for _, why := range res.Unfit {
+			what += " (" + why + ")"
+		}
 		if res.API == "none" {
 			what += " (never written to)"
 		}

@@ -27,7 +27,7 @@ const (
 	KeyRegion    = "region"
 	KeyCreator   = "creator"
 	KeyResources = "resources" // how many
-	KeyResults   = "results"   // a list: arn, outcome, cors, why, error, creatorSource, costCenterSource, lastResort
+	KeyResults   = "results"   // a list: arn, outcome, cors, why, error, creatorSource, costCenterSource, lastResort, unfit
 	KeyBy        = "creatorBy" // what the creator's name rests on: see attribute.Basis
 	// KeyUnverified stands where that is the name of a session which its caller chose.
 	KeyUnverified = "unverified"
@@ -156,6 +156,9 @@ func (h *Handler) log(ctx context.Context, m events.SQSMessage, r *pipeline.Resu
 		result := map[string]any{"arn": res.ARN}
 		if res.LastResort {
 			result["lastResort"] = true
+		}
+		if len(res.Unfit) > 0 {
+			result["unfit"] = res.Unfit
 		}
 		for key, value := range map[string]string{"outcome": res.Outcome, "cors": res.CORS, "why": res.Why, "error": res.Error, "creatorSource": res.CreatorSource, "costCenterSource": res.CostCenterSource} {
 			if value != "" {

@@ -23,6 +23,12 @@ func (g *generator) checkFacts(rows []*catalogue.Row) error {
 		sources[r.Source] = true
 		calls[r.Source+" "+r.Event] = true
 	}
+	patterns := map[string]bool{}
+	for _, s := range g.aws.Services {
+		for _, shape := range s.Shapes {
+			patterns[shape.Pattern] = true
+		}
+	}
 	var faults []error
 	missing := func(where string, names []string, known map[string]bool) {
 		for _, n := range names {
@@ -38,6 +44,8 @@ func (g *generator) checkFacts(rows []*catalogue.Row) error {
 	missing("calls.go's irregular", slices.Sorted(maps.Keys(irregular)), services)
 	missing("calls.go's given", slices.Sorted(maps.Keys(given)), services)
 	missing("calls.go's readBy", slices.Sorted(maps.Keys(readBy)), services)
+	missing("limits.go's translated", slices.Sorted(maps.Keys(translated)), patterns)
+	missing("limits.txt", slices.Sorted(maps.Keys(g.byHand)), services)
 	for _, group := range slices.Sorted(maps.Keys(cfnGroupsByHand)) {
 		missing("generate.go's cfnGroupsByHand", cfnGroupsByHand[group], services)
 		if len(g.cfnIn[group]) == 0 {

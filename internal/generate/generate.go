@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"autotagger/internal/catalogue"
 	"autotagger/internal/models"
 )
 
@@ -27,12 +28,14 @@ type generator struct {
 	taggingAPI []string // IAM actions
 	sources    map[string][]string
 	arrives    map[string]string
-	recorded   map[string]bool               // source and event
-	skipped    map[string]string             // services that make nothing, and why
-	cfnForms   map[string][]*models.Type     // by form of ARN
-	cfnGroups  map[string][]string           // CloudFormation's groups of a service of botocore
-	cfnIn      map[string][]*models.Type     // the types of a group, sorted
-	calls      map[string]calls              // by service
+	recorded   map[string]bool             // source and event
+	skipped    map[string]string           // services that make nothing, and why
+	cfnForms   map[string][]*models.Type   // by form of ARN
+	cfnGroups  map[string][]string         // CloudFormation's groups of a service of botocore
+	cfnIn      map[string][]*models.Type   // the types of a group, sorted
+	calls      map[string]calls            // by service
+	byHand     map[string]catalogue.Limits // by service
+	faults     []error
 	iamBy      map[string]*models.IAMService // by service of botocore
 	unplaced   []string                      // calls that take tags and whose names don't say that they create
 	rows       map[string]map[string][]*row  // by source and event
@@ -64,6 +67,10 @@ func newGenerator(aws *models.AWS) (*generator, error) {
 	}
 	for _, line := range facts(recordedFile) {
 		g.recorded[line] = true
+	}
+	var err error
+	if g.byHand, err = readLimits(); err != nil {
+		return nil, err
 	}
 	g.indexTypes()
 	return g, nil
@@ -165,6 +172,12 @@ func (g *generator) callsOf(s *models.Service, iam *models.IAMService) calls {
 		return c
 	}
 	c := ownCalls(s, iam)
+	if c.client != nil && !s.Ended {
+		var err error
+		if c.client.Limits, err = g.limits(s, c.client.Write.Op); err != nil {
+			g.faults = append(g.faults, err)
+		}
+	}
 	g.calls[s.Name] = c
 	return c
 }

@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"autotagger/internal/catalogue"
 )
 
 // files returns the catalogue's data files by name.
@@ -23,6 +25,10 @@ func (g *generator) files() (map[string]string, error) {
 		}
 	}
 	for source, byEvent := range g.rows {
+		limits, err := g.headLimits(source)
+		if err != nil {
+			faults = append(faults, err)
+		}
 		rows := map[string]*stanza{}
 		for event, all := range byEvent {
 			rows[event] = merge(all)
@@ -45,9 +51,9 @@ func (g *generator) files() (map[string]string, error) {
 		if len(rows) == 0 {
 			continue
 		}
-		files[strings.TrimSuffix(source, ".amazonaws.com")+".txt"] = g.file(source, o.head, rows)
+		files[strings.TrimSuffix(source, ".amazonaws.com")+".txt"] = g.file(source, o.head, limits, rows)
 	}
-	if err := errors.Join(faults...); err != nil {
+	if err := errors.Join(append(g.faults, faults...)...); err != nil {
 		return nil, err
 	}
 	return files, nil
@@ -137,7 +143,7 @@ func blocksOf(s *stanza) (head []field, blocks []*stanza, tail []field) {
 var shared = []string{"service", "api", "permissions", "calls"}
 
 // file writes one source's file.
-func (g *generator) file(source string, byHand *stanza, rows map[string]*stanza) string {
+func (g *generator) file(source string, byHand *stanza, limits catalogue.Limits, rows map[string]*stanza) string {
 	head := &stanza{comments: byHand.comments}
 	head.add("source", source)
 	head.add("arrives", g.arrives[source])
@@ -185,6 +191,8 @@ func (g *generator) file(source string, byHand *stanza, rows map[string]*stanza)
 			head.add(key, values[0])
 		}
 	}
+	head.add("keys", limits.Keys.String())
+	head.add("values", limits.Values.String())
 	if head.get("calls") == "none" {
 		head.replace("calls", nil, "") // what no row has, no row needs to take back
 	}

@@ -85,6 +85,7 @@ type Shape struct {
 	Payload       string
 	Enum          []string
 	Pattern       string
+	Max           float64 // of a string's length, a list's or a number; 0: none
 	LocationName  string
 	Flattened     bool
 	Documentation string

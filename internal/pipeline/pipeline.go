@@ -80,6 +80,9 @@ const (
 	WouldPut apply.CORSOutcome = "would-put"
 )
 
+// WhyUnfit is the reason in a result's Why where the service takes none of our keys.
+const WhyUnfit = "key-unfit"
+
 // Plan plans for records without doing anything.
 func (p *Pipeline) Plan(records []cloudtrail.Record) []Result {
 	results := make([]Result, len(records))
@@ -169,6 +172,8 @@ func (p *Pipeline) apply(ctx context.Context, results []Result, todo func(*Resou
 			}
 			switch {
 			case !p.Tag:
+			case unfit(res):
+				out.Tag = &apply.Result{Outcome: apply.Skipped, Why: WhyUnfit}
 			case known.tag != nil:
 				out.Tag = known.tag
 			default:
@@ -220,14 +225,20 @@ func (p *Pipeline) would(res plan.Resource, out *ResourceResult) {
 				out.Tag.Outcome = WouldTag
 			}
 		}
-		if res.API == catalogue.APINone {
+		switch {
+		case res.API == catalogue.APINone:
 			out.Tag = &apply.Result{Outcome: apply.Skipped, Why: apply.WhyNoAPI}
+		case unfit(res):
+			out.Tag = &apply.Result{Outcome: apply.Skipped, Why: WhyUnfit}
 		}
 	}
 	if p.CORS && len(res.CORS) > 0 {
 		out.CORS = &apply.CORSResult{Outcome: WouldPut}
 	}
 }
+
+// unfit reports whether the resource's service takes none of our keys.
+func unfit(res plan.Resource) bool { return len(res.Tags) == 0 && len(res.Unfit) > 0 }
 
 // refuse is what becomes of a resource that the Guard keeps.
 func (p *Pipeline) refuse(res plan.Resource, out *ResourceResult) {

@@ -46,6 +46,7 @@ type ResourceRow struct {
 	Tags        map[string]string `json:"tags"`
 	Permissions []string          `json:"permissions"`
 	LastResort  bool              `json:"lastResort,omitempty"` // the call isn't in the catalogue
+	Unfit       []string          `json:"unfit,omitempty"`      // our keys that the service doesn't take, and why
 	CORS        string            `json:"cors,omitempty"`
 	Outcome     string            `json:"outcome,omitempty"` // of a replay
 	Why         string            `json:"why,omitempty"`
@@ -91,7 +92,7 @@ func (r *Result) Row() Row {
 func resourceRow(res plan.Resource, out *ResourceResult) ResourceRow {
 	row := ResourceRow{
 		ARN: res.ARN, Type: res.Type, API: res.API, Tags: res.Tags, Permissions: res.Permissions,
-		LastResort: res.LastResort, CreatorSource: res.CreatorSource, CostCenterSource: res.CostCenterSource,
+		LastResort: res.LastResort, Unfit: res.Unfit, CreatorSource: res.CreatorSource, CostCenterSource: res.CostCenterSource,
 	}
 	if row.Permissions == nil {
 		row.Permissions = []string{}

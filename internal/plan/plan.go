@@ -43,6 +43,7 @@ type Resource struct {
 	CreatorSource     string            // what the creator's name rests on, or the parent it was taken from
 	CostCenterSource  string            // which of the policy's sources answered; "" if none
 	CostCenterUnknown string            // the value that isn't valid, where one was given
+	Unfit             []string          // our keys that the service doesn't take, and why; their tags aren't among Tags
 	CORS              []policy.CORSRule // of a bucket that is to have the default; nil: none
 }
 
@@ -108,8 +109,11 @@ func (p *Planner) resource(e *cloudtrail.Event, c attribute.Creator, r resolve.R
 	keys := p.Policy.Tags
 	set := func(key, value string) {
 		standing, stands := r.Requested[key]
-		switch value = Value(value); {
+		fault := r.Limits.Keys.KeyFault(key)
+		switch value = Value(value, r.Limits.Values); {
 		case key == "" || value == "":
+		case fault != "" && !stands:
+			res.Unfit = append(res.Unfit, e.Service()+" "+fault+": "+key)
 		case stands && p.Policy.Existing == policy.Keep:
 			res.Tags[key] = standing
 		default:

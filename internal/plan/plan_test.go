@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/quick"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"autotagger/internal/catalogue"
@@ -145,26 +145,88 @@ func TestUnknownCreator(t *testing.T) {
 
 func TestValue(t *testing.T) {
 	t.Parallel()
-	for in, want := range map[string]string{
-		"alice@example.com":      "alice@example.com",
-		" Ünal, Ada \U0001F600 ": "Ünal_ Ada _",
-		"a\nb\x00c":              "a_b_c",
-		"":                       "",
-		"   ":                    "",
-		"\xff":                   "_",
-		"repo:org/app:ref=x+y-z": "repo:org/app:ref=x+y-z",
-		strings.Repeat("é", 300): strings.Repeat("é", 256),
+	for in, want := range map[string]struct{ most, strict string }{
+		"alice@example.com":             {"alice@example.com", "alice_example.com"},
+		" Ünal, Ada \U0001F600 ":        {"Ünal_ Ada _", "_nal__Ada__"},
+		"a,b;c":                         {"a_b_c", "a_b_c"},
+		"a\nb\x00c":                     {"a_b_c", "a_b_c"},
+		"\n team a\r\n":                 {"team a", "team_a"},
+		"équipe\u00a0: 5":               {"équipe\u00a0: 5", "_quipe_:_5"},
+		"a\u2028b":                      {"a_b", "a_b"},
+		"\u200fשלום\u200f":              {"_שלום_", "______"},
+		"":                              {"", ""},
+		" \t\u3000 ":                    {"", ""},
+		"\xff":                          {"_", "_"},
+		"a\xff\xfeb":                    {"a__b", "a__b"},
+		"repo:org/app:ref=x+y-z":        {"repo:org/app:ref=x+y-z", "repo:org/app:ref=x+y-z"},
+		strings.Repeat("é", 300):        {strings.Repeat("é", 256), strings.Repeat("_", 40)},
+		strings.Repeat("𝒳", 300):        {strings.Repeat("𝒳", 128), strings.Repeat("_", 40)},
+		strings.Repeat("a", 255) + " b": {strings.Repeat("a", 255), strings.Repeat("a", 40)},
 	} {
-		if got := plan.Value(in); got != want {
-			t.Errorf("%q becomes %q, want %q", in, got, want)
+		if got := plan.Value(in, catalogue.Limit{}); got != want.most {
+			t.Errorf("%q becomes %q, want %q", in, got, want.most)
+		}
+		if got := plan.Value(in, catalogue.Limit{ASCII: true, Max: 40, No: " @"}); got != want.strict {
+			t.Errorf("%q becomes %q where little is taken, want %q", in, got, want.strict)
 		}
 	}
-	err := quick.Check(func(s string) bool {
-		v := plan.Value(s)
-		return utf8.ValidString(v) && utf8.RuneCountInString(v) <= plan.MaxValue && v == strings.TrimSpace(v) && plan.Value(v) == v
-	}, nil)
+	if got := plan.Value("Ünal\u00a0Ada", catalogue.Limit{ASCII: true}); got != "_nal Ada" {
+		t.Errorf("a space beyond ASCII becomes %q", got)
+	}
+}
+
+// FuzzValue: whatever a service takes, a value made to fit is of that, and stays as it
+// is when it is made to fit again.
+func FuzzValue(f *testing.F) {
+	for _, s := range []string{"alice@example.com", "a, b", "\U0001F600", strings.Repeat("é", 300), "a\nb", "\u202eabc", "a\x00", "\xff\xfe", "   ", "𝒳\u3000"} {
+		f.Add(s, 0, 0, false, " @")
+	}
+	f.Fuzz(func(t *testing.T, s string, most, bytes int, ascii bool, no string) {
+		l := catalogue.Limit{Max: max(0, most), Bytes: max(0, bytes), ASCII: ascii, No: no}
+		if strings.Contains(no, "_") {
+			t.Skip("every service takes an underscore")
+		}
+		v := plan.Value(s, l)
+		for _, c := range v {
+			if !l.Takes(c) {
+				t.Errorf("%q has %q", v, c)
+			}
+		}
+		units := len(utf16.Encode([]rune(v)))
+		switch {
+		case !utf8.ValidString(v), v != strings.TrimSpace(v), plan.Value(v, l) != v:
+			t.Errorf("%q becomes %q, then %q", s, v, plan.Value(v, l))
+		case l.Max > 0 && units > l.Max, l.Max == 0 && units > catalogue.MaxValue, l.Bytes > 0 && len(v) > l.Bytes:
+			t.Errorf("%q is too long", v)
+		}
+	})
+}
+
+// TestServiceLimits: a value is made to fit the resource's own service, from wherever
+// it comes, and a key that doesn't fit is left out and named.
+func TestServiceLimits(t *testing.T) {
+	t.Parallel()
+	const config = "tags: {creator: 'Made by', cost-center: cc, created-by-arn: who@}\ncost-center: [{default: 'Größe 5'}]"
+	strict, err := cloudtrail.Decode(`{"eventSource":"evs.amazonaws.com","eventName":"CreateEnvironment","awsRegion":"eu-west-1","recipientAccountId":"111122223333",
+		"userIdentity":{"type":"AssumedRole","arn":"arn:aws:sts::111122223333:assumed-role/Dev/alice@example.com"},
+		"responseElements":{"environment":{"environmentArn":"arn:aws:evs:eu-west-1:111122223333:environment/env-abcdef1234"}}}`)
 	if err != nil {
-		t.Error(err)
+		t.Fatal(err)
+	}
+	made := planned(t, config, strict)
+	if len(made.Resources) != 1 {
+		t.Fatalf("%s %s", made.Reason, made.Detail)
+	}
+	got := made.Resources[0]
+	if tags(got.Tags) != "cc=Gr__e_5 who@=arn:aws:sts::111122223333:assumed-role/Dev/alice@example.com" {
+		t.Errorf("tags %s", tags(got.Tags))
+	}
+	if len(got.Unfit) != 1 || got.Unfit[0] != `evs takes no ' ' in a tag's key: Made by` {
+		t.Errorf("unfit %q", got.Unfit)
+	}
+	got = planned(t, config, bucket(t, "pictures", "")).Resources[0]
+	if tags(got.Tags) != "Made by=alice@example.com cc=Größe 5 who@=arn:aws:sts::111122223333:assumed-role/Dev/alice@example.com" || got.Unfit != nil {
+		t.Errorf("a bucket's tags are %s, unfit %q", tags(got.Tags), got.Unfit)
 	}
 }
 
