@@ -172,10 +172,10 @@ func (p *Pipeline) apply(ctx context.Context, results []Result, todo func(*Resou
 			}
 			switch {
 			case !p.Tag:
-			case unfit(res):
-				out.Tag = &apply.Result{Outcome: apply.Skipped, Why: WhyUnfit}
 			case known.tag != nil:
 				out.Tag = known.tag
+			case unfit(res):
+				out.Tag = &apply.Result{Outcome: apply.Skipped, Why: WhyUnfit}
 			default:
 				tags = append(tags, tagged{request(r.Plan, j), r, out})
 			}
