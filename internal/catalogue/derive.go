@@ -21,6 +21,9 @@ type Pattern struct {
 	// stays when other services come and go. About says what is let through.
 	Label string `json:"-"`
 	About string `json:"-"`
+	// ReadOnly is for a rule that gets all management events, those of read-only calls
+	// too.
+	ReadOnly bool `json:"-"`
 
 	Source     []any         `json:"source"`      // such as aws.s3, or {"prefix": …}
 	DetailType []string      `json:"detail-type"` // DetailType of package cloudtrail
@@ -33,6 +36,22 @@ type PatternDetail struct {
 	EventSource []string `json:"eventSource,omitempty"`
 	EventName   []any    `json:"eventName"` // names, and {"prefix": …}
 	ErrorCode   []exists `json:"errorCode"` // calls that succeeded have none
+
+	// What only the calls of [Ledger] are asked.
+	UserIdentity      *identityPattern  `json:"userIdentity,omitempty"`
+	RequestParameters *parameterPattern `json:"requestParameters,omitempty"`
+}
+
+type identityPattern struct {
+	Type []string `json:"type"`
+}
+
+type parameterPattern struct {
+	RoleSessionName []anythingBut `json:"roleSessionName"`
+}
+
+type anythingBut struct {
+	But []string `json:"anything-but"`
 }
 
 type exists struct {

@@ -104,6 +104,9 @@ func FunctionRole(function, region string) string { return Prefix + function + "
 // SpokeRole is the name of the role that the hub's function assumes in each account.
 func SpokeRole(function string) string { return Prefix + function + "-spoke" }
 
+// SessionName is what the functions' sessions of those roles are called.
+const SessionName = "autotagger"
+
 // ForwardRole is the name of the role under which a region's rules put events on
 // the hub's bus.
 func ForwardRole(region string) string { return Prefix + "forward-" + region }

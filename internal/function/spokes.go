@@ -10,15 +10,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"autotagger/internal/apply"
+	"autotagger/internal/deployment"
 	"autotagger/internal/resolve"
 )
 
 // expiryWindow is how long before their end credentials are renewed: longer than an
 // invocation may last.
 const expiryWindow = 2 * time.Minute
-
-// sessionName is what the functions' sessions in spokes are called in CloudTrail.
-const sessionName = "autotagger"
 
 // spokes gives each account's credentials: those of the role that the account's
 // spoke has for this function.
@@ -44,7 +42,7 @@ func (s *spokes) credentials(account string) aws.CredentialsProvider {
 	if p == nil {
 		arn := "arn:" + s.partition + ":iam::" + account + ":role/" + s.role
 		p = assumed{arn, aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(s.sts, arn, func(o *stscreds.AssumeRoleOptions) {
-			o.RoleSessionName = sessionName
+			o.RoleSessionName = deployment.SessionName
 		}), func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = expiryWindow })}
 		s.by[account] = p
 	}

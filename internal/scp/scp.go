@@ -178,7 +178,8 @@ func (c Coverage) statements(o Options) []statement {
 	// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalarn
 	others := map[string]any{"aws:PrincipalArn": exempt}
 	all := []statement{
-		guard("Roles", exempt, append(o.deployers(), breakGlass...)),
+		// The ledger's function writes no tags, but what others' go by.
+		guard("Roles", append(o.roles(deployment.FunctionRole(deployment.Ledger, "*")), exempt...), append(o.deployers(), breakGlass...)),
 		guard("Deployers", o.deployers(), breakGlass),
 	}
 	all = append(all, statement{
