@@ -9,8 +9,9 @@
 // What no model says is written by hand, each fact with its source: the event
 // source of a service where it isn't the signing name (sources.txt), what the
 // Resource Groups Tagging API takes (tagging-api.txt), which calls were seen in
-// records (recorded.txt), why types of CloudFormation aren't covered
-// (uncovered.txt), and corrections of rows (overrides/). A fact that is about
+// records (recorded.txt), what a service's tags take less than its model says
+// (limits.txt), why types of CloudFormation aren't covered (uncovered.txt), and
+// corrections of rows (overrides/). A fact that is about
 // nothing any more is a fault.
 //
 // Beside the data come a made-up event for each row (samples.go), and the report

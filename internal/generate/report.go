@@ -147,9 +147,30 @@ records, and nothing is written for them.
 		return slices.ContainsFunc(rows, func(r *catalogue.Row) bool { return r.Service+":"+r.Event == call })
 	})
 	fmt.Fprintf(&b, "\n## Without a row\n\nCalls that take tags, and whose names don't say that they create something: %s.\n", strings.Join(unplaced, ", "))
+	stricter(&b, rows)
 	section(&b, rows, "Off by default", func(r *catalogue.Row) string { return r.Off })
 	section(&b, rows, "Not taggable", func(r *catalogue.Row) string { return r.Untaggable })
 	return b.String(), nil
+}
+
+// stricter lists the services whose tags take less than most.
+func stricter(b *strings.Builder, rows []*catalogue.Row) {
+	by := map[string]catalogue.Limits{}
+	for _, row := range rows {
+		for _, r := range row.Resources {
+			name := row.Service
+			if r.Calls != nil {
+				name = r.Calls.Name
+			}
+			if r.API != catalogue.APINone && r.Limits != (catalogue.Limits{}) {
+				by[name] = r.Limits
+			}
+		}
+	}
+	b.WriteString("\n## Services that take less of a tag\n\nMost take keys of 128 and values of 256 characters, of letters, digits and spaces of any\nscript and `_ . : / = + - @`. What these take less, as [configuration.md](configuration.md#what-a-service-takes)\nexplains it:\n\n| service | keys | values |\n|---|---|---|\n")
+	for _, name := range slices.Sorted(maps.Keys(by)) {
+		fmt.Fprintf(b, "| %s | %s | %s |\n", name, by[name].Keys, by[name].Values)
+	}
 }
 
 // section lists the calls that have a reason, by reason and then by service.
