@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -104,6 +105,20 @@ func (c *Catalogue) Lookup(eventSource, eventName string) (*Row, error) {
 		return r, nil
 	}
 	return nil, nil
+}
+
+// Resource returns a resource of a type as one of its source's rows has it, the first by
+// the calls' names: how it is tagged is the same in all. It is nil if there is none.
+func (c *Catalogue) Resource(eventSource, resourceType string) (*Resource, error) {
+	s := c.source(eventSource)
+	for _, event := range slices.Sorted(maps.Keys(s.rows)) {
+		for i, r := range s.rows[event].Resources {
+			if r.Type == resourceType {
+				return &s.rows[event].Resources[i], s.err
+			}
+		}
+	}
+	return nil, s.err
 }
 
 func (c *Catalogue) source(name string) *source {

@@ -224,7 +224,11 @@ func (h *Handler) count(r *pipeline.Result, e ending) {
 			if out.Tag.Outcome == apply.Denied {
 				h.Metrics.Count("Denied", 1, Dimension{"Account", r.Plan.Resources[i].Account}, Dimension{"Service", service})
 			}
-			if out.Tag.Outcome == apply.Tagged && !r.Record.Event.Time.IsZero() {
+			switch {
+			case out.Tag.Outcome != apply.Tagged:
+			case r.Plan.Restores:
+				h.Metrics.Count("TagsRestored", 1)
+			case !r.Record.Event.Time.IsZero():
 				h.Metrics.Observe("TagLatency", "Seconds", h.Now().Sub(r.Record.Event.Time).Seconds())
 			}
 		}

@@ -45,6 +45,10 @@ type Operation struct {
 type Written struct {
 	ARN  string
 	Tags map[string]string
+	// Source is the eventSource of the call that made the resource, Type its type;
+	// by both the catalogue knows how it is tagged.
+	Source, Type    string
+	Account, Region string // the resource's
 	// Provisional: a link was missing, so that the values may be replaced as long as
 	// they stand.
 	Provisional bool

@@ -16,11 +16,6 @@ type Finder interface {
 	// Find looks into plans and returns what it found, in their order. It doesn't
 	// fail: what couldn't be found out is said in the facts.
 	Find(ctx context.Context, plans []plan.Plan) []plan.Facts
-	// Provisional returns the tags that were written to resources before a link was
-	// there, in the ARNs' order; nil where none were.
-	Provisional(ctx context.Context, arns []string) []map[string]string
-	// Wrote keeps what was written so.
-	Wrote(ctx context.Context, written []ledger.Written) error
 }
 
 // WhyLink is the Why of what waits for a link that isn't there yet.
@@ -68,7 +63,7 @@ func (p *Pipeline) find(ctx context.Context, results []Result, todo func(*Resour
 // asks reports whether look-ups are made for a result: not for one that the Guard
 // keeps, since what it says isn't to be trusted.
 func (p *Pipeline) asks(r *Result, todo func(*ResourceResult) bool) bool {
-	if r.Err != nil || r.Plan.Reason != "" {
+	if r.Err != nil || r.Plan.Reason != "" || r.Plan.Restores {
 		return false
 	}
 	asks := false
@@ -102,54 +97,74 @@ func (p *Pipeline) learn(r *Result, f plan.Facts) {
 type tagged struct {
 	req apply.Request
 	of  *Result
+	i   int // among the plan's resources
 	out *ResourceResult
 }
 
-// settle looks after values that a link would have changed: those written without it
-// are kept in mind, and of those that stand from an earlier try, the ones that were
-// written so are replaced.
+// settle remembers what was written, where that matters later: without a link that may
+// yet come, and where removed tags are put back. Of values that stand from an earlier
+// try, those written without the link are replaced.
 func (p *Pipeline) settle(ctx context.Context, all []tagged) {
+	if p.Memory == nil {
+		return
+	}
+	suspects, arns := p.remember(ctx, all)
+	if len(suspects) == 0 {
+		return
+	}
+	written, err := p.Memory.Written(ctx, arns)
+	if err != nil {
+		return // they stay as they are
+	}
 	var (
-		written []ledger.Written
-		noted   []*ResourceResult
-		suspect []tagged
-		arns    []string
+		again []tagged
+		reqs  []apply.Request
+	)
+	for i, w := range written {
+		if w != nil && w.Provisional {
+			req := suspects[i].req
+			req.Provisional, req.Read = w.Tags, nil
+			again, reqs = append(again, suspects[i]), append(reqs, req)
+		}
+	}
+	if len(again) == 0 {
+		return
+	}
+	for i, res := range p.Applier.Tag(ctx, reqs) {
+		again[i].out.Tag = &res
+	}
+	p.remember(ctx, again)
+}
+
+// remember keeps what was written, and returns the resources whose tags stand with other
+// values than look-ups have found.
+func (p *Pipeline) remember(ctx context.Context, all []tagged) (suspects []tagged, arns []string) {
+	var (
+		notes []ledger.Written
+		noted []*ResourceResult
 	)
 	for _, t := range all {
 		f := t.of.Plan.Facts
+		provisional := f != nil && f.Missing != "" && p.mayCome(f)
 		switch {
-		case f == nil:
-		case f.Missing != "" && t.out.Tag.Outcome == apply.Tagged && p.mayCome(f):
-			written = append(written, ledger.Written{ARN: t.req.ARN, Tags: t.out.Tag.Written, Provisional: true, At: p.now()})
-			noted = append(noted, t.out)
-		case f.Missing == "" && differs(t.out.Tag.Standing, t.req.Tags):
-			suspect, arns = append(suspect, t), append(arns, t.req.ARN)
+		case t.of.Plan.Restores:
+		case t.out.Tag.Outcome == apply.Tagged && (provisional || p.Planner.Policy.RestoreTags):
+			w := note(t)
+			w.Provisional, w.At = provisional, p.now()
+			notes = append(notes, w)
+			if provisional {
+				noted = append(noted, t.out)
+			}
+		case f != nil && f.Missing == "" && differs(t.out.Tag.Standing, t.req.Tags):
+			suspects, arns = append(suspects, t), append(arns, t.req.ARN)
 		}
 	}
-	if len(written) > 0 && p.Finder.Wrote(ctx, written) == nil {
+	if len(notes) > 0 && p.Memory.PutWritten(ctx, notes) == nil {
 		for _, out := range noted {
 			out.Provisional = true
 		}
 	}
-	if len(suspect) == 0 {
-		return
-	}
-	var (
-		again []apply.Request
-		outs  []*ResourceResult
-	)
-	for i, tags := range p.Finder.Provisional(ctx, arns) {
-		if len(tags) > 0 {
-			req := suspect[i].req
-			req.Provisional, req.Read = tags, nil
-			again, outs = append(again, req), append(outs, suspect[i].out)
-		}
-	}
-	if len(again) > 0 {
-		for i, res := range p.Applier.Tag(ctx, again) {
-			outs[i].Tag = &res
-		}
-	}
+	return suspects, arns
 }
 
 // delivery is within how long CloudTrail delivers nearly all events.

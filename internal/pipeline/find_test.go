@@ -24,7 +24,8 @@ type world struct {
 	cors    []string
 	facts   plan.Facts
 	asked   int
-	written map[string]map[string]string // provisionally
+	written map[string]ledger.Written
+	claims  map[string]string // events by ARN and actor
 	now     time.Time
 }
 
@@ -33,19 +34,29 @@ func (w *world) Find(_ context.Context, plans []plan.Plan) []plan.Facts {
 	return slices.Repeat([]plan.Facts{w.facts}, len(plans))
 }
 
-func (w *world) Provisional(_ context.Context, arns []string) []map[string]string {
-	all := make([]map[string]string, len(arns))
+func (w *world) Written(_ context.Context, arns []string) ([]*ledger.Written, error) {
+	all := make([]*ledger.Written, len(arns))
 	for i, arn := range arns {
-		all[i] = w.written[arn]
+		if one, ok := w.written[arn]; ok {
+			all[i] = &one
+		}
 	}
-	return all
+	return all, nil
 }
 
-func (w *world) Wrote(_ context.Context, written []ledger.Written) error {
+func (w *world) PutWritten(_ context.Context, written []ledger.Written) error {
 	for _, one := range written {
-		w.written[one.ARN] = one.Tags
+		w.written[one.ARN] = one
 	}
 	return nil
+}
+
+func (w *world) Claim(_ context.Context, arn, actor, event string) (bool, error) {
+	key := arn + " " + actor
+	if _, claimed := w.claims[key]; !claimed {
+		w.claims[key] = event
+	}
+	return w.claims[key] == event, nil
 }
 
 // Tag writes missing tags, and replaces provisional ones.
@@ -81,10 +92,10 @@ func (w *world) PutCORS(_ context.Context, reqs []apply.CORSRequest) []apply.COR
 }
 
 func newWorld(now time.Time) (*world, *pipeline.Pipeline) {
-	w := &world{tags: map[string]map[string]string{}, written: map[string]map[string]string{}, now: now}
+	w := &world{tags: map[string]map[string]string{}, written: map[string]ledger.Written{}, claims: map[string]string{}, now: now}
 	return w, &pipeline.Pipeline{
 		Planner: &plan.Planner{Catalogue: catalogue.Default(), Policy: policy.Default()}, Applier: w, Tag: true, CORS: true,
-		Finder: w, Now: func() time.Time { return w.now },
+		Finder: w, Memory: w, Now: func() time.Time { return w.now },
 	}
 }
 

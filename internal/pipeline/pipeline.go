@@ -40,8 +40,10 @@ type Pipeline struct {
 	// Late, where there is one, keeps old events from speaking for resources that
 	// were made anew.
 	Late *Late
-	// Finder, where there is one, finds out what records don't say.
+	// Finder, where there is one, finds out what records don't say, and Memory
+	// remembers what was written.
 	Finder Finder
+	Memory Memory
 	// Now is the clock, time.Now where it is nil.
 	Now func() time.Time
 }
@@ -129,6 +131,7 @@ func (p *Pipeline) Run(ctx context.Context, records []cloudtrail.Record) []Resul
 // overwrites their results. Replaying uses it to try again what wasn't ready. Late
 // events come last, so that looking into their histories holds up no other.
 func (p *Pipeline) Apply(ctx context.Context, results []Result, todo func(*ResourceResult) bool) {
+	p.restore(ctx, results)
 	waiting := p.find(ctx, results, todo)
 	open := func(r *ResourceResult) bool { return r.fresh || todo(r) }
 	suspects := p.suspects(results, open)
@@ -157,6 +160,9 @@ func (p *Pipeline) apply(ctx context.Context, results []Result, todo func(*Resou
 			if !todo(out) {
 				continue
 			}
+			if r.Plan.Restores && out.Tag != nil && !out.Retryable() {
+				continue // it isn't put back
+			}
 			out.fresh = false
 			if out.Refused = p.Guard.Refuses(r.Plan.Event, res); out.Refused != "" {
 				p.refuse(res, out)
@@ -177,7 +183,7 @@ func (p *Pipeline) apply(ctx context.Context, results []Result, todo func(*Resou
 			case unfit(res):
 				out.Tag = &apply.Result{Outcome: apply.Skipped, Why: WhyUnfit}
 			default:
-				tags = append(tags, tagged{request(r.Plan, j), r, out})
+				tags = append(tags, tagged{request(r.Plan, j), r, j, out})
 			}
 			switch {
 			case !p.CORS || len(res.CORS) == 0:

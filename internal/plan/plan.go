@@ -31,6 +31,8 @@ type Plan struct {
 	// Removed are our tag keys that the call took away, where the policy wants to
 	// know of it.
 	Removed []string
+	// Restores says that the plan puts removed tags back.
+	Restores bool
 	// Facts are what look-ups found, nil where none were made.
 	Facts *Facts
 }

@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,6 +56,30 @@ func TestRemoved(t *testing.T) {
 			if got := strings.Join(made.Removed, " "); got != want || len(made.Resources) > 0 {
 				t.Errorf("%s %s %s: removed are %q, want %q", c.source, c.name, c.request, got, want)
 			}
+		}
+	}
+}
+
+// TestRemovedFrom: what a removal is about, in ARNs.
+func TestRemovedFrom(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		source, request string
+		want            []string
+	}{
+		{"dynamodb", `{"resourceArn":"arn:aws:dynamodb:eu-west-1:111122223333:table/t","tagKeys":["creator"]}`, []string{"arn:aws:dynamodb:eu-west-1:111122223333:table/t"}},
+		{"tagging", `{"resourceARNList":["arn:aws:sns:eu-west-1:111122223333:a","arn:aws:sns:eu-west-1:111122223333:b"],"tagKeys":["creator"]}`, []string{"arn:aws:sns:eu-west-1:111122223333:a", "arn:aws:sns:eu-west-1:111122223333:b"}},
+		{"s3", `{"bucketName":"pictures","tagging":""}`, []string{"arn:aws:s3:::pictures"}},
+		{"iam", `{"roleName":"Deploy","tagKeys":["creator"]}`, []string{"arn:aws:iam::111122223333:role/Deploy"}},
+		{"ec2", `{"resourcesSet":{"items":[{"resourceId":"i-0123456789abcdef0"},{"resourceId":"odd-0123"},{"resourceId":"vpc-1"}]},"tagSet":{"items":[{"key":"creator"}]}}`, []string{"arn:aws:ec2:eu-west-1:111122223333:instance/i-0123456789abcdef0", "arn:aws:ec2:eu-west-1:111122223333:vpc/vpc-1"}},
+		{"sqs", `{"queueUrl":"https://sqs.eu-west-1.amazonaws.com/111122223333/q"}`, nil},
+	} {
+		e, err := cloudtrail.Decode(`{"eventSource":"` + c.source + `.amazonaws.com","eventName":"UntagResource","awsRegion":"eu-west-1","recipientAccountId":"111122223333","requestParameters":` + c.request + `}`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := plan.RemovedFrom(e); !slices.Equal(got, c.want) {
+			t.Errorf("%s %s: %q, want %q", c.source, c.request, got, c.want)
 		}
 	}
 }
