@@ -224,6 +224,10 @@ func TestServiceLimits(t *testing.T) {
 	if len(got.Unfit) != 1 || got.Unfit[0] != `evs takes no ' ' in a tag's key: Made by` {
 		t.Errorf("unfit %q", got.Unfit)
 	}
+	// Where nothing is changed, tags are the same, and can be written in one call.
+	if a, b := tags(planned(t, "", strict).Resources[0].Tags), tags(planned(t, "", bucket(t, "pictures", "")).Resources[0].Tags); a != b || a != "creator=alice@example.com" {
+		t.Errorf("%s and %s differ", a, b)
+	}
 	got = planned(t, config, bucket(t, "pictures", "")).Resources[0]
 	if tags(got.Tags) != "Made by=alice@example.com cc=Größe 5 who@=arn:aws:sts::111122223333:assumed-role/Dev/alice@example.com" || got.Unfit != nil {
 		t.Errorf("a bucket's tags are %s, unfit %q", tags(got.Tags), got.Unfit)
