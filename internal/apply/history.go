@@ -10,41 +10,50 @@ import (
 	"autotagger/internal/catalogue"
 )
 
-// maxHistory is how many pages are read of a resource's history, the newest events
-// first: an account's region allows two pages a second.
-const maxHistory = 3
+// maxHistory is how many pages are read of a history, the newest events first: an
+// account's region allows two pages a second.
+const maxHistory = 5
+
+// Question is what CloudTrail's history is asked for: the calls of a name, or those
+// that it has under a resource's name. One look-up takes one of the two.
+// https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupAttribute.html
+type Question struct {
+	Account, Partition, Region string
+	Call, Resource             string // one of them
+}
 
 // Past is a call of an account's history.
 type Past struct {
 	ID, Source, Name string // eventID, eventSource, eventName
 	At               time.Time
-	Failed           bool
+	Record           string // as CloudTrail writes it to a trail
 }
 
-// History returns the calls that an account made in a region since a time and that
-// CloudTrail has under a resource's name, the newest first. It keeps them for ninety
-// days, has them after some fifteen minutes, and not every service gives its events a
-// resource's name: an empty history proves nothing.
+// History returns the calls that answer a question, the newest first, and since when
+// they are all there are: since the time asked for, or a later one where there are too
+// many. CloudTrail keeps management events for ninety days, has them after some fifteen
+// minutes, and not every service's under a resource's name: no answer to a question for
+// that proves nothing.
 // https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/view-cloudtrail-events.html
-func (a *Applier) History(ctx context.Context, account, partition, region, resource string, since time.Time) ([]Past, error) {
-	ctx = awsapi.WithAccount(ctx, account)
-	var calls []Past
+func (a *Applier) History(ctx context.Context, q Question, since time.Time) (calls []Past, from time.Time, err error) {
+	ctx = awsapi.WithAccount(ctx, q.Account)
+	attribute := map[string]any{"AttributeKey": "ResourceName", "AttributeValue": q.Resource}
+	if q.Call != "" {
+		attribute = map[string]any{"AttributeKey": "EventName", "AttributeValue": q.Call}
+	}
 	token := ""
 	for range maxHistory {
-		fields := map[string]any{
-			"LookupAttributes": []any{map[string]any{"AttributeKey": "ResourceName", "AttributeValue": resource}},
-			"StartTime":        since.Unix(), "MaxResults": 50,
-		}
+		fields := map[string]any{"LookupAttributes": []any{attribute}, "StartTime": since.Unix(), "MaxResults": 50}
 		if token != "" {
 			fields["NextToken"] = token
 		}
 		body, err := a.c.Do(ctx, awsapi.Call{
 			Service: &catalogue.Service{ID: "CloudTrail", Signing: "cloudtrail", Protocol: catalogue.JSON11, Version: "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101"},
-			Op:      "LookupEvents", Account: account, Region: region, ARN: "arn:" + partition + ":", Fields: fields,
+			Op:      "LookupEvents", Account: q.Account, Region: q.Region, ARN: "arn:" + q.Partition + ":", Fields: fields,
 		})
 		if err != nil {
-			return nil, fmt.Errorf("looking up %s in CloudTrail: %w", resource, err)
+			return nil, since, fmt.Errorf("looking up %s in CloudTrail: %w", q.Call+q.Resource, err)
 		}
 		var page struct {
 			Events []struct {
@@ -54,21 +63,21 @@ func (a *Applier) History(ctx context.Context, account, partition, region, resou
 			NextToken string
 		}
 		if err := json.Unmarshal(body, &page); err != nil {
-			return nil, fmt.Errorf("looking up %s in CloudTrail: %w", resource, err)
+			return nil, since, fmt.Errorf("looking up %s in CloudTrail: %w", q.Call+q.Resource, err)
 		}
 		for _, e := range page.Events {
-			var record struct{ ErrorCode string }
-			// One that can't be read has no error that is known.
-			_ = json.Unmarshal([]byte(e.CloudTrailEvent), &record)
-			calls = append(calls, Past{e.EventID, e.EventSource, e.EventName, time.UnixMilli(int64(e.EventTime * 1000)), record.ErrorCode != ""})
+			calls = append(calls, Past{e.EventID, e.EventSource, e.EventName, time.UnixMilli(int64(e.EventTime * 1000)), e.CloudTrailEvent})
 		}
 		if token = page.NextToken; token == "" {
-			break
+			return calls, since, nil
 		}
 	}
-	return calls, nil
+	if len(calls) > 0 {
+		since = calls[len(calls)-1].At
+	}
+	return calls, since, nil
 }
 
 // Fate is what an error of AWS means for what it was about, and why: for callers
-// that ask AWS something of their own, as about a resource's [Applier.History].
+// that ask AWS something of their own, as about an account's [Applier.History].
 func Fate(err error) (Outcome, string) { return fate(err) }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"time"
 
 	"github.com/tidwall/gjson"
 )
@@ -17,6 +18,9 @@ type Record struct {
 	N     int    // counts from 1 within the input
 	Event *Event // with an Err: what could be read of it, or nil
 	Err   error  // an [*Error]
+	// Received is when it was first in hand, of what a queue delivers again: zero if
+	// that isn't known.
+	Received time.Time
 }
 
 // Read yields every record of an input in order, whatever form it has (see the
@@ -27,7 +31,7 @@ func Read(r io.Reader) iter.Seq[Record] {
 		n := 0
 		emit := func(e *Event, err error) bool {
 			n++
-			return yield(Record{n, e, err})
+			return yield(Record{N: n, Event: e, Err: err})
 		}
 		data, err := contents(r)
 		for doc, fault := range documents(data) {

@@ -112,7 +112,7 @@ func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQS
 	records := make([]cloudtrail.Record, len(messages))
 	for i, m := range messages {
 		e, err := cloudtrail.Decode(m.Body)
-		records[i] = cloudtrail.Record{N: i + 1, Event: e, Err: err}
+		records[i] = cloudtrail.Record{N: i + 1, Event: e, Err: err, Received: received(m)}
 	}
 	results := line.Run(work, records)
 	took := h.Now().Sub(started)

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -21,10 +22,11 @@ const LateAfter = time.Hour
 
 // Reasons in a result's Why.
 const (
-	// WhySuperseded: the resource was deleted after the event, or the bucket's
-	// cross-origin rules were.
+	// WhySuperseded: the resource was deleted or made anew after the event, or the
+	// bucket's cross-origin rules were removed.
 	WhySuperseded = "superseded"
-	// WhyUnverified: nothing shows whether the owner has removed the bucket's rules.
+	// WhyUnverified: nothing shows that what bears the name is what the event made, or
+	// that the owner of the bucket hasn't removed its rules.
 	WhyUnverified = "late-unverified"
 	// WhyHistory: there was no time left to look into the history.
 	WhyHistory = "history"
@@ -32,19 +34,27 @@ const (
 
 // Historian has accounts' histories. An [*apply.Applier] is one.
 type Historian interface {
-	History(ctx context.Context, account, partition, region, resource string, since time.Time) ([]apply.Past, error)
+	History(context.Context, apply.Question, time.Time) ([]apply.Past, time.Time, error)
 }
 
 // Late looks whether what a late event made is still the same.
 //
-// CloudTrail's history of the resource tells: where it was deleted after the event,
-// that event is done with. Where the history can't be had, or doesn't have the event
-// itself, tags are written all the same, for those that a newer resource got with its
-// own event stay; but a bucket's cross-origin rules, which its owner may have removed,
-// are not put back.
+// Where AWS chose the identifier, at random, nothing else can bear it: the event is
+// applied, and only if the resource isn't there is its deletion looked for. A name that
+// the caller chose may be another resource's by now. CloudTrail's history of the calls
+// that create and delete such things tells: the event must stand in it, with no deletion
+// of the resource and no creation after it. Otherwise it is [WhySuperseded]. Where the
+// history can't be had, doesn't reach back so far or doesn't have the event,
 //
-// What it can't see are deletions by calls of other names ([deletes]) and those of the
-// last minutes, which CloudTrail doesn't have yet.
+//   - tags are written if the event was in hand before it was late, and the resource slow:
+//     those that a newer one got with its own event stay. If not, as of one sent again
+//     from the dead letters, it is [WhyUnverified], for a person to judge;
+//   - a bucket's cross-origin rules, which its owner may have removed, aren't put back.
+//
+// What it can't see are deletions by calls of irregular names ([undo]) and those of the
+// last minutes, which CloudTrail doesn't have yet. When S3 says that a bucket was made is
+// no help: that date moves with changes of its policy.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_Bucket.html
 type Late struct {
 	Historian Historian
 	Now       func() time.Time
@@ -56,9 +66,18 @@ const atOnce = 8
 
 // suspect is a late event's resource.
 type suspect struct {
-	event *cloudtrail.Event
-	res   plan.Resource
-	out   *ResourceResult
+	event  *cloudtrail.Event
+	res    plan.Resource
+	out    *ResourceResult
+	unique bool // AWS chose its identifier
+	ours   bool // it was in hand before it was late
+	cors   bool // it may get cross-origin rules
+}
+
+// there reports whether it is certain enough that the resource is the event's own: AWS
+// chose its identifier, and it doesn't look gone.
+func (s suspect) there() bool {
+	return s.unique && (s.out.Tag == nil || s.out.Tag.Outcome != apply.Retry || s.out.Tag.Why == apply.WhyDeadline)
 }
 
 // verdict is what is known of a resource before anything is applied. A nil field
@@ -75,6 +94,7 @@ func (p *Pipeline) judge(ctx context.Context, suspects []suspect) map[*ResourceR
 		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
 		defer cancel()
 	}
+	archive := p.open(ctx, suspects)
 	verdicts := make([]verdict, len(suspects))
 	var wg sync.WaitGroup
 	room := make(chan struct{}, atOnce)
@@ -82,7 +102,7 @@ func (p *Pipeline) judge(ctx context.Context, suspects []suspect) map[*ResourceR
 		wg.Go(func() {
 			room <- struct{}{}
 			defer func() { <-room }()
-			verdicts[i] = p.verdict(ctx, s)
+			verdicts[i] = verdictOf(archive, s)
 		})
 	}
 	wg.Wait()
@@ -93,8 +113,8 @@ func (p *Pipeline) judge(ctx context.Context, suspects []suspect) map[*ResourceR
 	return by
 }
 
-func (p *Pipeline) verdict(ctx context.Context, s suspect) (v verdict) {
-	calls, known, err := p.Late.history(ctx, s)
+func verdictOf(archive archive, s suspect) (v verdict) {
+	calls, known, err := archive.of(s)
 	if o, why := apply.Fate(err); o == apply.Retry {
 		if why == apply.WhyDeadline {
 			why = WhyHistory
@@ -104,54 +124,193 @@ func (p *Pipeline) verdict(ctx context.Context, s suspect) (v verdict) {
 	superseded := &apply.CORSResult{Outcome: apply.CORSSkipped, Why: WhySuperseded}
 	for _, c := range calls {
 		switch {
-		case c.Failed || c.Source != s.event.Source || c.At.Before(s.event.Time):
-		case deletes(s.event.Name, c.Name):
+		case c.Source != s.event.Source || c.At.Before(s.event.Time) || c.ID == s.event.ID:
+		case c.Name == undo(s.event.Name) && s.named(c):
 			return verdict{&apply.Result{Outcome: apply.Skipped, Why: WhySuperseded}, superseded}
-		case c.Name == "DeleteBucketCors":
+		case c.At.After(s.event.Time) && slices.Contains(c.made, s.res.ARN):
+			v.cors = superseded
+			// Where a second call answers with what exists, it is no sign of another.
+			if !s.res.Upsert {
+				v.tag = &apply.Result{Outcome: apply.Skipped, Why: WhySuperseded}
+			}
+		case c.Name == removeCORS && s.named(c):
 			v.cors = superseded
 		}
 	}
-	if !known && v.cors == nil {
+	if known {
+		return v
+	}
+	if v.cors == nil {
 		v.cors = &apply.CORSResult{Outcome: apply.CORSFailed, Why: WhyUnverified, Err: err}
+	}
+	if v.tag == nil && !s.ours {
+		v.tag = &apply.Result{Outcome: apply.Failed, Why: WhyUnverified, Err: err}
 	}
 	return v
 }
 
-// history is a resource's, and whether it has the event itself. CloudTrail has
-// resources by their names or by their ARNs, as their services like it.
-func (l *Late) history(ctx context.Context, s suspect) (calls []apply.Past, known bool, err error) {
-	for _, name := range []string{s.res.Name(), s.res.ARN} {
-		calls, err = l.Historian.History(ctx, s.res.Account, resolve.Partition(s.event.Region), s.event.Region, name, s.event.Time)
-		if err != nil {
-			return nil, false, err
-		}
-		for _, c := range calls {
-			if c.ID == s.event.ID {
-				return calls, true, nil
+// removeCORS takes a bucket's cross-origin rules away.
+const removeCORS = "DeleteBucketCors"
+
+// asks are the questions about a resource. Those for calls always have an answer; where
+// there are too many such calls, CloudTrail may have the resource by its name or its ARN,
+// as its service likes it.
+func (s suspect) asks() (calls, names []apply.Question) {
+	q := apply.Question{Account: s.res.Account, Partition: resolve.Partition(s.event.Region), Region: s.event.Region}
+	call := func(name string) { q := q; q.Call = name; calls = append(calls, q) }
+	name := func(name string) { q := q; q.Resource = name; names = append(names, q) }
+	if !s.unique {
+		call(s.event.Name)
+		call(undo(s.event.Name))
+	}
+	if s.cors {
+		call(removeCORS)
+	}
+	name(s.res.Name())
+	name(s.res.ARN)
+	return calls, names
+}
+
+// past is a call of the history, with its event, nil where the record can't be read, and
+// the ARNs of what it made.
+type past struct {
+	apply.Past
+	event *cloudtrail.Event
+	made  []string
+}
+
+// answer is what the history has, and since when it is all there is.
+type answer struct {
+	calls []past
+	from  time.Time
+	err   error
+}
+
+// archive has the answers about a batch's suspects. Each is asked for once, and when
+// somebody wants it.
+type archive map[apply.Question]func() answer
+
+func (p *Pipeline) open(ctx context.Context, suspects []suspect) archive {
+	since := map[apply.Question]time.Time{}
+	for _, s := range suspects {
+		calls, names := s.asks()
+		for _, q := range append(calls, names...) {
+			if at, there := since[q]; !there || s.event.Time.Before(at) {
+				since[q] = s.event.Time
 			}
 		}
 	}
-	return calls, false, nil
-}
-
-// deletes reports whether a call undoes a creating one, by their names: DeleteTable
-// undoes CreateTable, TerminateInstances RunInstances.
-func deletes(create, call string) bool {
-	verb, what := divide(call)
-	_, made := divide(create)
-	switch verb {
-	case "Delete", "Deregister", "Release", "Terminate":
-		return what == made
+	a := archive{}
+	for q, at := range since {
+		a[q] = sync.OnceValue(func() answer {
+			calls, from, err := p.Late.Historian.History(ctx, q, at)
+			got := answer{from: from, err: err}
+			for _, c := range calls {
+				got.calls = append(got.calls, p.read(c))
+			}
+			return got
+		})
 	}
-	return false
+	return a
 }
 
-// divide cuts a call's name into its verb and what it is about, in the singular.
-func divide(name string) (verb, what string) {
-	name = catalogue.Undated(name)
-	i := strings.IndexFunc(name[min(1, len(name)):], func(r rune) bool { return r >= 'A' && r <= 'Z' }) + 1
-	return name[:i], strings.TrimSuffix(name[i:], "s")
+// read reads a call's record.
+func (p *Pipeline) read(c apply.Past) past {
+	e, err := cloudtrail.Decode(c.Record)
+	if err != nil {
+		return past{Past: c}
+	}
+	resources, _, _, _ := resolve.Resolve(p.Planner.Catalogue, every{}, e)
+	var made []string
+	for _, r := range resources {
+		made = append(made, r.ARN)
+	}
+	return past{c, e, made}
 }
+
+// every has all calls on.
+type every struct{}
+
+func (every) RowOff(*catalogue.Row) string   { return "" }
+func (every) LastResort(string, string) bool { return false }
+
+// of is a suspect's history, and whether it is whole: it has the event itself, and all
+// since.
+func (a archive) of(s suspect) (all []past, known bool, err error) {
+	is := func(c past) bool { return c.ID == s.event.ID }
+	byCall, byName := s.asks()
+	whole := len(byCall) > 0
+	for _, q := range byCall {
+		got := a[q]()
+		if got.err != nil {
+			return nil, false, got.err
+		}
+		all, whole = append(all, got.calls...), whole && !got.from.After(s.event.Time)
+	}
+	if whole && slices.ContainsFunc(all, is) {
+		return all, true, nil
+	}
+	for _, q := range byName {
+		got := a[q]()
+		if got.err != nil {
+			return nil, false, got.err
+		}
+		if all = append(all, got.calls...); slices.ContainsFunc(got.calls, is) {
+			return all, true, nil
+		}
+	}
+	return all, false, nil
+}
+
+// named reports whether a call of the history succeeded and is about the resource: by
+// its ARN, or by what that ends in, and then by no other ARN that ends so. Clusters may
+// have services of the same name.
+func (s suspect) named(c past) bool {
+	if c.event == nil || c.event.ErrorCode != "" {
+		return false
+	}
+	arn, name := strings.ToLower(s.res.ARN), strings.ToLower(s.res.Name())
+	ends := func(text, end string) bool {
+		rest, found := strings.CutSuffix(text, end)
+		return found && end != "" && (rest == "" || strings.HasSuffix(rest, "/") || strings.HasSuffix(rest, ":"))
+	}
+	var itself, found, another bool
+	look := func(text string) bool {
+		text = strings.ToLower(text)
+		itself = itself || text == arn
+		found = found || ends(arn, text) || strings.Contains(text, "://") && ends(text, name)
+		another = another || strings.HasPrefix(text, "arn:") && text != arn && ends(text, name)
+		return false
+	}
+	c.event.Request.Any(look)
+	c.event.Response.Any(look)
+	return itself || found && !another
+}
+
+// undo is the name of the call that undoes a creating one: DeleteTable that of
+// RestoreTableFromBackup, TerminateInstances of RunInstances.
+func undo(create string) string {
+	plain := catalogue.Undated(create)
+	date := create[len(plain):]
+	i := strings.IndexFunc(plain[min(1, len(plain)):], func(r rune) bool { return r >= 'A' && r <= 'Z' }) + 1
+	verb, what := plain[:i], plain[i:]
+	for _, more := range []string{"From", "To", "ReadReplica"} {
+		if j := strings.Index(what, more); j > 0 && j+len(more) <= len(what) && (j+len(more) == len(what) || upper(what[j+len(more)])) {
+			what = what[:j]
+		}
+	}
+	switch verb {
+	case "Register":
+		return "Deregister" + what + date
+	case "Allocate":
+		return "Release" + what + date
+	case "Run":
+		return "Terminate" + what + date
+	}
+	return "Delete" + what + date
+}
+
+func upper(c byte) bool { return c >= 'A' && c <= 'Z' }
 
 // suspects are the late resources of a batch that something would be written to.
 func (p *Pipeline) suspects(results []Result, todo func(*ResourceResult) bool) []suspect {
@@ -164,10 +323,12 @@ func (p *Pipeline) suspects(results []Result, todo func(*ResourceResult) bool) [
 		if e == nil || e.Time.IsZero() || p.Late.Now().Sub(e.Time) < LateAfter {
 			continue
 		}
+		at := results[i].Record.Received
+		ours := !at.IsZero() && at.Sub(e.Time) < LateAfter
 		for j, res := range results[i].Plan.Resources {
 			out := &results[i].Resources[j]
 			if todo(out) && res.Mode != policy.Observe && p.Guard.Refuses(e, res) == "" {
-				all = append(all, suspect{e, res, out})
+				all = append(all, suspect{e, res, out, resolve.Unique(e, res.Resource), ours, p.CORS && len(res.CORS) > 0})
 			}
 		}
 	}

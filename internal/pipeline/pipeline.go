@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"autotagger/internal/apply"
@@ -137,12 +138,17 @@ func (p *Pipeline) Apply(ctx context.Context, results []Result, todo func(*Resou
 	suspects := p.suspects(results, open)
 	late := map[*ResourceResult]bool{}
 	for _, s := range suspects {
-		late[s.out] = true
+		late[s.out] = !s.unique
 	}
 	p.apply(ctx, results, func(r *ResourceResult) bool { return open(r) && !late[r] }, waiting)
-	if len(suspects) > 0 {
+	if suspects = slices.DeleteFunc(suspects, suspect.there); len(suspects) > 0 {
 		verdicts := p.judge(ctx, suspects)
 		p.apply(ctx, results, func(r *ResourceResult) bool { return late[r] }, verdicts)
+		for _, s := range suspects {
+			if v := verdicts[s.out]; s.unique && v.tag != nil && v.tag.Outcome == apply.Skipped {
+				s.out.Tag = v.tag
+			}
+		}
 	}
 }
 

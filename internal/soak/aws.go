@@ -299,12 +299,18 @@ func (w *World) lookUp(a ask) reply {
 	if !w.limit("cloudtrail "+a.account+" "+a.region, 2) {
 		return a.refuse(400, "ThrottlingException")
 	}
-	attribute := a.json["LookupAttributes"].([]any)[0].(map[string]any)["AttributeValue"]
+	attribute := a.json["LookupAttributes"].([]any)[0].(map[string]any)
+	is := func(e recorded) bool {
+		if attribute["AttributeKey"] == "EventName" {
+			return e.name == attribute["AttributeValue"]
+		}
+		return e.resource == attribute["AttributeValue"]
+	}
 	since := time.Unix(int64(a.json["StartTime"].(float64)), 0)
 	w.mu.Lock()
 	var found []any
 	for _, e := range slices.Backward(w.trail) {
-		if e.account == a.account && e.region == a.region && e.resource == attribute && !e.at.Before(since) && !e.at.After(time.Now().Add(-15*time.Minute)) {
+		if e.account == a.account && e.region == a.region && is(e) && !e.at.Before(since) && !e.at.After(time.Now().Add(-15*time.Minute)) {
 			found = append(found, map[string]any{"EventId": e.id, "EventSource": e.source, "EventName": e.name, "EventTime": e.at.Unix(), "CloudTrailEvent": e.record})
 		}
 	}

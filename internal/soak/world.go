@@ -319,7 +319,9 @@ func (w *World) record(r *resource, body string, at time.Time) {
 	w.trail = append(w.trail, made)
 	if !r.gone.IsZero() {
 		verb := strings.IndexFunc(made.name[1:], unicode.IsUpper) + 1
-		made.id, made.name, made.record, made.at = "deleted "+made.id, "Delete"+made.name[verb:], "{}", r.gone
+		name := "Delete" + made.name[verb:]
+		made.record = strings.Replace(made.record, `"`+made.name+`"`, `"`+name+`"`, 1)
+		made.id, made.name, made.at = "deleted "+made.id, name, r.gone
 		w.trail = append(w.trail, made)
 	}
 }
