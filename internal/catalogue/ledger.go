@@ -10,10 +10,11 @@ import "autotagger/internal/deployment"
 //
 // The sessions' patterns are for rules that take read-only calls too
 // ([Pattern.ReadOnly]). AssumeRole, AssumeRoleWithSAML and AssumeRoleWithWebIdentity
-// are logged with readOnly true, GetFederationToken with false; AssumeRoot wasn't seen in
-// records. By AWS's page a rule may get read-only calls without that state where their
-// names don't begin with Describe, Get or List; its own example of a rule for AssumeRole
-// asks for the state all the same.
+// are logged with readOnly true, AssumeRoot and GetFederationToken with false. By
+// EventBridge's page a rule may get read-only calls without that state where their names
+// don't begin with Describe, Get or List; its own example of a rule for AssumeRole asks
+// for the state all the same.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail-management.html
 //
 // # Who calls
@@ -43,7 +44,8 @@ func Ledger() []Pattern {
 		sessions,
 		federation,
 		newLedgerPattern("stacks", "Stacks and stack sets that are made or changed", "cloudformation",
-			"CreateChangeSet", "CreateStack", "CreateStackInstances", "CreateStackSet", "ExecuteChangeSet", "UpdateStack", "UpdateStackSet"),
+			"ContinueUpdateRollback", "CreateChangeSet", "CreateStack", "CreateStackInstances", "CreateStackSet",
+			"ExecuteChangeSet", "RollbackStack", "UpdateStack", "UpdateStackInstances", "UpdateStackSet"),
 	}
 }
 

@@ -57,28 +57,28 @@ const (
 	True
 )
 
-// Identity is a record's userIdentity, flattened.
+// Identity is a record's userIdentity, flattened. As JSON it is what the ledger keeps.
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html
 type Identity struct {
-	Type           string
-	PrincipalID    string
-	ARN            string
-	AccountID      string
-	AccessKeyID    string // of the credentials: ASIA… are a session's
-	UserName       string
-	InvokedBy      string
-	IssuerARN      string // sessionContext.sessionIssuer.arn
-	IssuerName     string // sessionContext.sessionIssuer.userName
-	SourceIdentity string // sessionContext.sourceIdentity
+	Type           string `json:"type,omitzero"`
+	PrincipalID    string `json:"principal,omitzero"`
+	ARN            string `json:"arn,omitzero"`
+	AccountID      string `json:"account,omitzero"`
+	AccessKeyID    string `json:"key,omitzero"` // of the credentials: ASIA… are a session's
+	UserName       string `json:"user,omitzero"`
+	InvokedBy      string `json:"via,omitzero"`
+	IssuerARN      string `json:"issuer,omitzero"`          // sessionContext.sessionIssuer.arn
+	IssuerName     string `json:"issuer-name,omitzero"`     // sessionContext.sessionIssuer.userName
+	SourceIdentity string `json:"source-identity,omitzero"` // sessionContext.sourceIdentity
 	// SessionStart is when the session's credentials were issued
 	// (sessionContext.attributes.creationDate), zero where the record doesn't say.
-	SessionStart time.Time
+	SessionStart time.Time `json:"start,omitzero"`
 	// InScopeOf and EC2RoleDelivery are there when AWS issued the credentials
 	// to a Lambda function (and the like) or to an instance.
-	InScopeOf       bool
-	EC2RoleDelivery string
-	OnBehalfOf      string // onBehalfOf.userId of the Identity Center
-	IdentityStore   string // onBehalfOf.identityStoreArn: where that user is
+	InScopeOf       bool   `json:"in-scope-of,omitzero"`
+	EC2RoleDelivery string `json:"ec2-role-delivery,omitzero"`
+	OnBehalfOf      string `json:"on-behalf-of,omitzero"`   // onBehalfOf.userId of the Identity Center
+	IdentityStore   string `json:"identity-store,omitzero"` // onBehalfOf.identityStoreArn: where that user is
 }
 
 // Service returns the first label of the event source: "ec2" of
