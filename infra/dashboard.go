@@ -26,7 +26,9 @@ func (q query) text() string { return strings.Join(q.lines, "\n| ") }
 func (h *hub) queries() []query {
 	var groups []awslogs.LogGroup
 	for _, j := range h.jobs {
-		groups = append(groups, j.logs)
+		if j.writes() {
+			groups = append(groups, j.logs)
+		}
 	}
 	all := []query{
 		{id: "Event", name: "event", lines: []string{
@@ -86,9 +88,13 @@ func (h *hub) dashboard() map[string]any {
 		durations = append(durations, []any{"AWS/Lambda", "Duration", "FunctionName", function, label(j.name+" p50", "p50")},
 			[]any{"AWS/Lambda", "Duration", "FunctionName", function, label(j.name+" p99", "p99")})
 		for _, kind := range []string{"write", "read"} {
-			throttles = append(throttles, own(j.name, "Throttles", "Kind", kind, label(j.name+" "+kind, "Sum")))
+			if kind == "write" || j.writes() {
+				throttles = append(throttles, own(j.name, "Throttles", "Kind", kind, label(j.name+" "+kind, "Sum")))
+			}
 		}
-		logs = append(logs, fmt.Sprintf("SOURCE '%s'", *j.logs.LogGroupName()))
+		if j.writes() {
+			logs = append(logs, fmt.Sprintf("SOURCE '%s'", *j.logs.LogGroupName()))
+		}
 	}
 	dead = append(dead, []any{"AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", *h.undelivered.QueueName(), label("undelivered", "Maximum")})
 

@@ -37,15 +37,17 @@ type job struct {
 	name        string // tagger: the function, its folder and part of every name
 	id          string // Tagger: the same as CDK writes it
 	description string
-	rows        []*catalogue.Row // whose calls it handles
-	// removals adds the calls that take tags away.
-	removals bool
+	rows        []*catalogue.Row    // whose calls it handles
+	more        []catalogue.Pattern // of further calls
 	// concurrency is how many batches are handled at once. Tag APIs are
 	// throttled by account: more would only be refused more often.
 	// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
 	concurrency float64
-	// allow lets a role do the job.
+	// allow lets a role do the job in an account: the function's own, or a spoke's; nil:
+	// there is nothing to do in accounts, and the function has no configuration.
 	allow func(awsiam.Role) error
+	// own lets the function's own role do what is done in the hub; nil: nothing is.
+	own func(*hub, awsiam.Role)
 
 	// What the hub makes for it.
 	queue, dead awssqs.Queue
@@ -53,13 +55,13 @@ type job struct {
 	logs        awslogs.LogGroup
 }
 
+// writes reports whether the job is done on resources.
+func (j *job) writes() bool { return j.allow != nil }
+
 // patterns are those of the job's events.
 func (j *job) patterns() ([]catalogue.Pattern, error) {
 	all, err := catalogue.Patterns(j.rows)
-	if err == nil && j.removals {
-		all = append(all, catalogue.Removals())
-	}
-	return all, err
+	return append(all, j.more...), err
 }
 
 // addJob makes the function with its queues, rules and permissions.
@@ -82,15 +84,22 @@ func (h *hub) addJob(j *job, stage string) error {
 		Description: jsii.String("Runs autotagger's function " + j.name),
 		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
 	})
-	if h.settings.Organization == "" {
+	switch {
+	case !j.writes():
+	case h.settings.Organization == "":
 		err = j.allow(role)
-	} else {
+	default:
 		h.allowAssuming(role, j.name)
 	}
 	if err != nil {
 		return err
 	}
-	h.allowConfiguration(role)
+	if j.own != nil {
+		j.own(h, role)
+	}
+	if j.writes() {
+		h.allowConfiguration(role)
+	}
 	h.allowSending(role, j)
 	h.addFunction(scope, j, role, code)
 	// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
@@ -138,15 +147,20 @@ func (h *hub) addFunction(scope constructs.Construct, j *job, role awsiam.Role, 
 		architecture = awslambda.Architecture_X86_64()
 	}
 	env := map[string]*string{
-		deployment.EnvConfig:      jsii.String(configFile),
-		deployment.EnvParameters:  jsii.String("on"),
 		deployment.EnvQueue:       j.queue.QueueUrl(),
 		deployment.EnvDeadLetters: j.dead.QueueUrl(),
 	}
-	if h.settings.Organization == "" {
+	if j.writes() {
+		env[deployment.EnvConfig], env[deployment.EnvParameters] = jsii.String(configFile), jsii.String("on")
+	}
+	switch {
+	case h.settings.Organization == "":
 		env[deployment.EnvAccount] = h.stack.Account()
-	} else {
+	case j.writes():
 		env[deployment.EnvSpokeRole] = jsii.String(deployment.SpokeRole(j.name))
+	}
+	if h.table != nil && j.own != nil {
+		env[deployment.EnvTable] = h.table.TableName()
 	}
 	tracing := awslambda.Tracing_DISABLED
 	if h.settings.Tracing {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
@@ -28,7 +29,9 @@ type hub struct {
 	writing, configuration awsssm.StringParameter
 	// undelivered gets what a rule can't deliver.
 	undelivered awssqs.Queue
-	jobs        []*job
+	// table is the ledger's; nil: there is none.
+	table awsdynamodb.Table
+	jobs  []*job
 	// key encrypts queues and topic; nil: SQS's own does.
 	key awskms.IKey
 	// topic is the ARN of the topic that alarms go to; nil: there is none.
@@ -55,6 +58,7 @@ func newHub(app awscdk.App, s Settings, rows []*catalogue.Row, stage string) (*h
 	letRulesSend(h.undelivered, h.rules("")...)
 	output(stack, deployment.OutputUndelivered, h.undelivered.QueueUrl(), "Events that EventBridge could not deliver")
 
+	h.addTable()
 	h.jobs = newJobs(s, rows)
 	for _, j := range h.jobs {
 		if err := h.addJob(j, stage); err != nil {
@@ -77,28 +81,59 @@ const lastQueue = "It is the dead-letter queue of rules, which nothing reads but
 
 // newJobs are the functions of a configuration.
 func newJobs(s Settings, rows []*catalogue.Row) []*job {
-	jobs := []*job{{
+	tagger := &job{
 		name: deployment.Tagger, id: "Tagger",
 		description: "Tags new resources with their creator and cost center",
-		rows:        rows, removals: s.Policy.RemovedTags, concurrency: 5,
+		rows:        rows, concurrency: 5,
 		allow: func(role awsiam.Role) error {
 			allowHistory(role)
+			allowLookUps(role, s)
 			return allowTagging(role, catalogue.Actions(rows), s.Policy.Keys())
 		},
-	}}
-	if s.Policy.CORS.Off {
-		return jobs
+		own: (*hub).allowOwnLookUps,
 	}
-	return append(jobs, &job{
-		name: deployment.CORS, id: "Cors",
-		description: "Gives new buckets cross-origin rules",
-		rows:        bucketRows(rows), concurrency: 2,
-		allow: func(role awsiam.Role) error {
-			allowHistory(role)
-			allowCORS(role)
-			return nil
-		},
-	})
+	if s.Policy.RemovedTags {
+		tagger.more = append(tagger.more, catalogue.Removals())
+	}
+	jobs := []*job{tagger}
+	if !s.Policy.CORS.Off {
+		jobs = append(jobs, &job{
+			name: deployment.CORS, id: "Cors",
+			description: "Gives new buckets cross-origin rules",
+			rows:        bucketRows(rows), concurrency: 2,
+			allow: func(role awsiam.Role) error {
+				allowHistory(role)
+				allowCORS(role)
+				return nil
+			},
+		})
+	}
+	if s.Policy.LookUps.Ledger {
+		jobs = append(jobs, &job{
+			name: deployment.Ledger, id: "Ledger",
+			description: "Records who began sessions and who made stacks",
+			more:        catalogue.Ledger(), concurrency: 2,
+			own: (*hub).allowRecording,
+		})
+	}
+	return jobs
+}
+
+// forwardedPatterns are those of all that the hub's functions handle. Those of CORS are
+// the tagger's, too.
+func forwardedPatterns(s Settings, rows []*catalogue.Row) ([]catalogue.Pattern, error) {
+	var all []catalogue.Pattern
+	for _, j := range newJobs(s, rows) {
+		if j.name == deployment.CORS {
+			continue
+		}
+		patterns, err := j.patterns()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, patterns...)
+	}
+	return all, nil
 }
 
 // bucketRows returns the rows of the calls that make general purpose buckets.

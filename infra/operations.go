@@ -176,6 +176,9 @@ func (h *hub) alarms() []alarm {
 		means: "AWS denied writing to ten resources or more in an hour.",
 	}
 	for _, j := range h.jobs {
+		if !j.writes() {
+			continue
+		}
 		outcome := "denied"
 		if j.name == deployment.CORS {
 			outcome = "cors-denied"
@@ -226,6 +229,11 @@ func (h *hub) alarms() []alarm {
 				name: j.name + "-throttled-writes", anchor: "throttled-writes", threshold: 100, periods: 3,
 				means: "AWS throttles the calls that write.", metrics: own("Throttles", "Sum", "write"),
 			},
+		)
+		if !j.writes() {
+			continue
+		}
+		all = append(all,
 			alarm{
 				name: j.name + "-throttled-reads", anchor: "throttled-look-ups", threshold: 100, periods: 3,
 				means: "AWS throttles the look-ups.", metrics: own("Throttles", "Sum", "read"),

@@ -83,9 +83,19 @@ func newRules(scope constructs.Construct, kind string, patterns []catalogue.Patt
 		if err != nil {
 			return err
 		}
-		to.newRule(scope, "Rule-"+p.Label, name, p.About, pattern, nil)
+		takeReadOnly(p, to.newRule(scope, "Rule-"+p.Label, name, p.About, pattern, nil))
 	}
 	return nil
+}
+
+// takeReadOnly lets a rule get events of read-only calls, on whichever bus, where its
+// pattern asks for some.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail-management.html
+func takeReadOnly(p catalogue.Pattern, rule awsevents.CfnRule) awsevents.CfnRule {
+	if p.ReadOnly {
+		rule.SetState(jsii.String(deployment.StateReadOnly))
+	}
+	return rule
 }
 
 func ruleName(kind string, p catalogue.Pattern) (string, error) {
@@ -105,22 +115,29 @@ func asMap(p catalogue.Pattern) (map[string]any, error) {
 }
 
 // forwarded lets through the API calls of AWS's own sources, which nobody but AWS
-// can put on a bus: which calls matter, the spokes' rules have decided.
-// https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsRequestEntry.html
-func forwarded() map[string]any {
-	return map[string]any{
+// can put on a bus: which calls matter, the spokes' rules have decided. What they forward
+// for the ledger is left out, by the source that every record has.
+//
+//   - https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsRequestEntry.html
+//   - https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
+func (h *hub) forwarded() map[string]any {
+	pattern := map[string]any{
 		"source":      []any{map[string]any{"prefix": "aws."}},
 		"detail-type": []any{cloudtrail.DetailType},
 	}
+	if h.table != nil {
+		pattern["detail"] = map[string]any{"eventSource": []any{map[string]any{"anything-but": catalogue.LedgerSources()}}}
+	}
+	return pattern
 }
 
 // addBusRules joins the hub's bus with a function's queue. The tagger gets all
-// that is forwarded, since spokes forward what is the tagger's; the others what
-// is theirs of it.
+// that is forwarded but what is the ledger's, since spokes forward no more; the others
+// what is theirs of it.
 func (h *hub) addBusRules(scope constructs.Construct, j *job, patterns []catalogue.Pattern, to target) error {
 	const bus = "bus"
 	if j.name == deployment.Tagger {
-		h.way = append(h.way, to.newRule(scope, "BusRule", deployment.RulePrefix(j.name)+bus, "what spokes forward", forwarded(), h.bus.Ref()))
+		h.way = append(h.way, to.newRule(scope, "BusRule", deployment.RulePrefix(j.name)+bus, "what spokes forward", h.forwarded(), h.bus.Ref()))
 		return nil
 	}
 	for _, p := range patterns {
@@ -128,7 +145,7 @@ func (h *hub) addBusRules(scope constructs.Construct, j *job, patterns []catalog
 		if err != nil {
 			return err
 		}
-		h.way = append(h.way, to.newRule(scope, "BusRule-"+p.Label, deployment.RulePrefix(j.name)+bus+"-"+p.Label, p.About, pattern, h.bus.Ref()))
+		h.way = append(h.way, takeReadOnly(p, to.newRule(scope, "BusRule-"+p.Label, deployment.RulePrefix(j.name)+bus+"-"+p.Label, p.About, pattern, h.bus.Ref())))
 	}
 	return nil
 }

@@ -146,7 +146,7 @@ func settings(node constructs.Node) (Settings, error) {
 			r.faults = append(r.faults, fmt.Errorf("%s is empty: give its value, or leave it out", key))
 		}
 	}
-	s.Warnings = r.idle(s)
+	s.Warnings = append(r.idle(s), s.blind()...)
 	if r.given(contextCallAs) && s.Organization == "" {
 		r.faults = append(r.faults, fmt.Errorf("%s is given: it needs %s=o-…", contextCallAs, contextOrganization))
 	}
@@ -174,6 +174,9 @@ func (s Settings) agree() error {
 	}
 	if len(s.Units) > 0 && s.Hub != "" {
 		fault("%s belongs to the hub's own deployment, not to one with %s", contextUnits, contextHub)
+	}
+	if bucket := costCenterBucket(s.Policy); bucket != "" && bucket != s.ConfigBucket && s.Hub == "" {
+		fault("the configuration has cost-centers.object in the bucket %s, which the functions may read only as %s=%[1]s", bucket, contextConfigBucket)
 	}
 	if s.AlarmTopic != "" && s.AlarmEmail != "" {
 		fault("%s and %s are both given: choose one", contextAlarmTopic, contextAlarmEmail)
@@ -345,6 +348,33 @@ func (r *reader) idle(s Settings) []string {
 		}
 	}
 	return warnings
+}
+
+// costCenterBucket is the bucket of a configuration's list of cost centers; "" if there is
+// none, or no configuration.
+func costCenterBucket(p *policy.Policy) string {
+	if p == nil {
+		return ""
+	}
+	bucket, _, _ := strings.Cut(strings.TrimPrefix(p.CostCenters.Object, "s3://"), "/")
+	return bucket
+}
+
+// blind warns of look-ups that may not work from where the hub is.
+func (s Settings) blind() []string {
+	if s.Policy == nil || s.Hub != "" {
+		return nil
+	}
+	var all []string
+	// Whoever administers service-managed stack sets may read the organisation.
+	// https://docs.aws.amazon.com/organizations/latest/APIReference/API_ListParents.html
+	if (s.Policy.AsksAccounts() || s.Policy.AsksOUs()) && len(s.Units) == 0 {
+		all = append(all, "the configuration asks Organizations, which answers the management account and delegated administrators only: see that this account is one, autotagger doctor tells")
+	}
+	if store := s.Policy.LookUps.IdentityStore; store != nil && store.Account != "" && s.Organization == "" && store.Account != s.Account {
+		all = append(all, fmt.Sprintf("the configuration has an identity store in the account %s, of which a deployment for one account can ask nothing", store.Account))
+	}
+	return all
 }
 
 // readConfig reads a configuration that is fit to be deployed. The error lists

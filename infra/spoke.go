@@ -38,6 +38,9 @@ func rolesSpoke(s Settings, rows []*catalogue.Row) spoke {
 		set: deployment.RolesStackSet, description: "Roles that the hub of autotagger assumes",
 		add: func(stack awscdk.Stack, bus *string) error {
 			for _, j := range newJobs(s, rows) {
+				if !j.writes() {
+					continue
+				}
 				if err := j.addSpokeRole(stack, bus, s.Organization); err != nil {
 					return err
 				}
@@ -52,7 +55,7 @@ func rolesSpoke(s Settings, rows []*catalogue.Row) spoke {
 func rulesSpoke(s Settings, rows []*catalogue.Row) spoke {
 	return spoke{
 		set: deployment.RulesStackSet, description: "Forwards events to the hub of autotagger",
-		add: func(stack awscdk.Stack, bus *string) error { return addForwarding(stack, bus, newJobs(s, rows)[0]) },
+		add: func(stack awscdk.Stack, bus *string) error { return addForwarding(stack, bus, s, rows) },
 	}
 }
 
@@ -60,7 +63,7 @@ func companionSpoke(s Settings, rows []*catalogue.Row) spoke {
 	return spoke{
 		set: deployment.CompanionStackSet, description: "Forwards events of global services to the hub of autotagger",
 		add: func(stack awscdk.Stack, bus *string) error {
-			return addForwarding(stack, bus, newJobs(s, catalogue.Global(rows))[0])
+			return addForwarding(stack, bus, s, catalogue.Global(rows))
 		},
 	}
 }
@@ -83,6 +86,9 @@ func places(s Settings, rows []*catalogue.Row) (all, global, warnings []string) 
 	}
 	partition := resolve.Partition(s.Region)
 	companions, known := catalogue.Companions(rows, partition)
+	if region := catalogue.GlobalSessions(partition); s.Policy.LookUps.Ledger && region != "" && !slices.Contains(companions, region) {
+		companions = append(companions, region)
+	}
 	if !known {
 		warnings = append(warnings, fmt.Sprintf("where the events of global services arrive in the partition %s isn't known: name that region in %s", partition, contextRegions))
 	}
@@ -90,12 +96,12 @@ func places(s Settings, rows []*catalogue.Row) (all, global, warnings []string) 
 	return all, global, warnings
 }
 
-// addForwarding adds rules that forward the tagger's events to the hub's bus, which
-// are those of all functions, and the alarms of this region. Each bus passes an event on once only, so that the
-// hub's bus is no way to another.
+// addForwarding adds rules that forward the functions' events to the hub's bus, and the
+// alarms of this region. Each bus passes an event on once only, so that the hub's bus is
+// no way to another.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-account.html
-func addForwarding(stack awscdk.Stack, bus *string, tagger *job) error {
-	patterns, err := tagger.patterns()
+func addForwarding(stack awscdk.Stack, bus *string, s Settings, rows []*catalogue.Row) error {
+	patterns, err := forwardedPatterns(s, rows)
 	if err != nil {
 		return err
 	}
@@ -138,7 +144,7 @@ func addForwarding(stack awscdk.Stack, bus *string, tagger *job) error {
 		// CloudFormation takes the pattern as text too, the CDK only as an object,
 		// which its command line writes in YAML with a line for each name.
 		// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-events-rule.html
-		rule.AddPropertyOverride(jsii.String("EventPattern"), p.JSON())
+		takeReadOnly(p, rule).AddPropertyOverride(jsii.String("EventPattern"), p.JSON())
 	}
 	to.newRule(stack, "Rule-alarms", deployment.RulePrefix(deployment.Forward)+"alarms", "", alarmChanges(), nil)
 	addSpokeAlarm(stack, undelivered)

@@ -111,6 +111,10 @@ const SessionName = "autotagger"
 // the hub's bus.
 func ForwardRole(region string) string { return Prefix + "forward-" + region }
 
+// StateReadOnly is the state of rules that get events of read-only calls, too.
+// https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html
+const StateReadOnly = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
+
 // SpokeStack is the name of a plain stack with the template of one of the stack
 // sets, in a region: Autotagger-rules-eu-west-1.
 func SpokeStack(stackSet, region string) string {
