@@ -23,7 +23,9 @@ func TestNag(t *testing.T) {
 			s.Organization, s.Units, s.Companions = testOrganization, []string{"r-ab12"}, true
 			s.AlarmEmail, s.ConfigBucket = "ops@example.com", "my-bucket"
 		},
-		"spokes": func(s *Settings) { s.Organization, s.Hub, s.Companions = testOrganization, testHub, true },
+		"look-ups":                 func(s *Settings) { s.look(); s.CustomerKey = true },
+		"look-ups in organisation": func(s *Settings) { s.look(); s.Organization, s.Units = testOrganization, []string{"r-ab12"} },
+		"spokes":                   func(s *Settings) { s.Organization, s.Hub, s.Companions = testOrganization, testHub, true },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, err := testSettings(testConfig, bootstraps(t))

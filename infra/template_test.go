@@ -83,6 +83,11 @@ func (r ref) id() string {
 
 // mainTemplate is the stack that most tests look at. Making one takes a second.
 var mainTemplate = sync.OnceValues(func() (template, error) {
+	return builtHub(testConfig, func(*Settings) {})
+})
+
+// builtHub makes the hub for a configuration, with stand-ins for the functions.
+func builtHub(config string, change func(*Settings)) (template, error) {
 	build, err := os.MkdirTemp("", "build-")
 	if err != nil {
 		return template{}, err
@@ -91,9 +96,14 @@ var mainTemplate = sync.OnceValues(func() (template, error) {
 	if err := writeBootstraps(build); err != nil {
 		return template{}, err
 	}
-	tpl, _, err := makeStack(testConfig, build)
+	s, err := testSettings(config, build)
+	if err != nil {
+		return template{}, err
+	}
+	change(&s)
+	tpl, _, err := makeHub(s)
 	return tpl, err
-})
+}
 
 func theTemplate(t *testing.T) template {
 	t.Helper()
@@ -161,7 +171,7 @@ func bootstraps(t *testing.T) string {
 
 func writeBootstraps(dir string) error {
 	for folder, machine := range map[string]elf.Machine{"arm64": elf.EM_AARCH64, "amd64": elf.EM_X86_64} {
-		for _, name := range []string{"tagger", "cors"} {
+		for _, name := range []string{"tagger", "cors", "ledger"} {
 			if err := writeProgram(filepath.Join(dir, folder, name, bootstrap), machine); err != nil {
 				return err
 			}

@@ -1,0 +1,460 @@
+package main
+
+import (
+	"encoding/json"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"autotagger/internal/catalogue"
+	"autotagger/internal/deployment"
+	"autotagger/internal/iampolicy"
+	"autotagger/internal/policy"
+)
+
+// lookingConfig asks for everything.
+const lookingConfig = testConfig + `
+look-ups: {ledger: true, parents: true, children: true, identity-store: {region: eu-west-1}}
+report-removed-tags: true
+restore-removed-tags: true
+cost-center: [{parent-tag: cc}, {session-tag: cc}, {principal-tag: cc}, {account-tag: cc}, {organizational-unit: {r-ab12: "1"}}]
+`
+
+// lookingSettings are those of a deployment with all look-ups.
+func lookingSettings(t *testing.T, config string) Settings {
+	t.Helper()
+	s, err := testSettings(config, bootstraps(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// lookingTemplate is the hub of one account with all look-ups.
+var lookingTemplate = sync.OnceValues(func() (template, error) {
+	return builtHub(lookingConfig, func(s *Settings) { s.AlarmEmail = "ops@example.com" })
+})
+
+// lookingHub is that of an organisation.
+var lookingHub = sync.OnceValues(func() (template, error) {
+	return builtHub(lookingConfig, func(s *Settings) { s.Organization, s.CustomerKey = testOrganization, true })
+})
+
+// must is what one of them gives.
+func must(t *testing.T, made func() (template, error)) template {
+	t.Helper()
+	tpl, err := made()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tpl
+}
+
+// TestTable: the ledger's table is there where it is asked for, loses what has expired,
+// can be restored, and goes with the stack.
+func TestTable(t *testing.T) {
+	type table struct {
+		TableName, BillingMode  string
+		KeySchema               []struct{ AttributeName, KeyType string }
+		AttributeDefinitions    []struct{ AttributeName, AttributeType string }
+		TimeToLiveSpecification struct {
+			AttributeName string
+			Enabled       bool
+		}
+		PointInTimeRecoverySpecification struct{ PointInTimeRecoveryEnabled bool }
+		SSESpecification                 struct {
+			SSEEnabled     bool
+			SSEType        string
+			KMSMasterKeyId ref
+		}
+	}
+	for name, tpl := range map[string]template{"one account": must(t, lookingTemplate), "a customer key": must(t, lookingHub)} {
+		tables := all[table](t, tpl, "AWS::DynamoDB::Table")
+		if len(tables) != 1 {
+			t.Fatalf("%s: %d tables", name, len(tables))
+		}
+		for id, got := range tables {
+			key := got.SSESpecification.KMSMasterKeyId
+			if custom := name == "a customer key"; custom != (tpl.Resources[key.id()].Type == "AWS::KMS::Key") || custom != got.SSESpecification.SSEEnabled {
+				t.Errorf("%s: it is encrypted by %+v", name, got.SSESpecification)
+			}
+			want := table{TableName: deployment.Table, BillingMode: "PAY_PER_REQUEST", SSESpecification: got.SSESpecification}
+			want.KeySchema = []struct{ AttributeName, KeyType string }{{"id", "HASH"}, {"at", "RANGE"}}
+			want.AttributeDefinitions = []struct{ AttributeName, AttributeType string }{{"id", "S"}, {"at", "S"}}
+			want.TimeToLiveSpecification.AttributeName, want.TimeToLiveSpecification.Enabled = "expires", true
+			want.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled = true
+			if !reflect.DeepEqual(got, want) || tpl.Resources[id].DeletionPolicy != "Delete" {
+				t.Errorf("%s: it is\n%+v, to %s with the stack; want\n%+v", name, got, tpl.Resources[id].DeletionPolicy, want)
+			}
+			for _, f := range all[function](t, tpl, "AWS::Lambda::Function") {
+				named := reflect.DeepEqual(f.Environment.Variables[deployment.EnvTable], map[string]any{"Ref": id})
+				if named == (f.FunctionName == "autotagger-cors") {
+					t.Errorf("%s: %s runs with %v", name, f.FunctionName, f.Environment.Variables)
+				}
+			}
+		}
+	}
+	if n := len(all[table](t, theTemplate(t), "AWS::DynamoDB::Table")); n > 0 {
+		t.Errorf("%d tables without look-ups", n)
+	}
+}
+
+// TestLedgerFunction: it runs beside the others, with queues and alarms of its own and
+// without the configuration, which it doesn't need.
+func TestLedgerFunction(t *testing.T) {
+	tpl := must(t, lookingTemplate)
+	var found bool
+	for _, f := range all[function](t, tpl, "AWS::Lambda::Function") {
+		if f.FunctionName != "autotagger-ledger" {
+			continue
+		}
+		found = true
+		if got, want := slices.Sorted(maps.Keys(f.Environment.Variables)), []string{deployment.EnvAccount, deployment.EnvDeadLetters, deployment.EnvQueue, deployment.EnvTable}; !slices.Equal(got, want) {
+			t.Errorf("it runs with %v, want %v", got, want)
+		}
+	}
+	if !found {
+		t.Error("there is no function")
+	}
+	fed := 0
+	for _, m := range all[mapping](t, tpl, "AWS::Lambda::EventSourceMapping") {
+		if strings.HasPrefix(m.FunctionName.id(), "Ledger") && strings.HasPrefix(m.EventSourceArn.id(), "LedgerQueue") {
+			fed++
+		}
+	}
+	if fed != 1 {
+		t.Errorf("%d queues feed it", fed)
+	}
+	var alarms []string
+	for _, a := range all[alarmProps](t, tpl, "AWS::CloudWatch::Alarm") {
+		if name, ok := strings.CutPrefix(a.AlarmName, "autotagger-ledger-"); ok {
+			alarms = append(alarms, name)
+		}
+		for _, m := range a.Metrics {
+			if a.AlarmName == "autotagger-denied" && strings.Contains(m.Expression, "ledger") {
+				t.Errorf("%s looks at %s", a.AlarmName, m.Expression)
+			}
+		}
+	}
+	slices.Sort(alarms)
+	if want := []string{"age", "concurrency", "dead-letters", "errors", "throttled-writes"}; !slices.Equal(alarms, want) {
+		t.Errorf("alarms %v, want %v", alarms, want)
+	}
+}
+
+// allowed are the actions that a role's policies allow for a request, of all that IAM
+// knows but those by which a function runs.
+func allowed(t *testing.T, context map[string][]string, policies []iampolicy.Document) []string {
+	t.Helper()
+	own := ownActions()
+	var all []string
+	for _, action := range everyAction(t) {
+		if slices.Contains(own, action) {
+			continue
+		}
+		r := iampolicy.Evaluate(iampolicy.Request{Action: action, Resource: resourceFor(action), Context: context}, policies...)
+		if r.Decision != iampolicy.NotAllowed {
+			all = append(all, action)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// TestLedgerMayOnlyWrite: the ledger's function writes to the table, and that is all; in
+// an organisation it assumes nothing.
+func TestLedgerMayOnlyWrite(t *testing.T) {
+	for name, c := range map[string]struct {
+		made func() (template, error)
+		want []string
+	}{
+		"one account":     {lookingTemplate, []string{"dynamodb:BatchWriteItem"}},
+		"an organisation": {lookingHub, []string{"dynamodb:BatchWriteItem", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"}},
+	} {
+		policies := roleDocuments(t, must(t, c.made), "LedgerRole")
+		if got := allowed(t, map[string][]string{"kms:ViaService": {"dynamodb.eu-west-1.amazonaws.com"}, "aws:ResourceOrgID": {testOrganization}}, policies); !slices.Equal(got, c.want) {
+			t.Errorf("%s: it may %v, want %v", name, got, c.want)
+		}
+		for _, text := range documents(t, must(t, c.made), "LedgerRole") {
+			for _, action := range []string{"ssm:", "cloudtrail:", "s3:", "sts:"} {
+				if strings.Contains(text, action) {
+					t.Errorf("%s: it has a statement of %s: %s", name, action, text)
+				}
+			}
+		}
+	}
+	tpl := must(t, lookingTemplate)
+	for id, p := range all[policies](t, tpl, "AWS::IAM::Policy") {
+		if text := string(p.PolicyDocument); strings.Contains(text, "dynamodb:") && strings.Contains(text, `"Resource":"*"`) && strings.HasPrefix(id, "Ledger") {
+			t.Errorf("%s is for every table: %s", id, text)
+		}
+	}
+}
+
+// TestTaggerKeepsItsOwn: the tagger reads the table and writes what it keeps itself, and
+// no sessions or stacks.
+func TestTaggerKeepsItsOwn(t *testing.T) {
+	for _, made := range []func() (template, error){lookingTemplate, lookingHub} {
+		policies := roleDocuments(t, must(t, made), "TaggerRole")
+		for _, c := range []struct {
+			action string
+			keys   []string
+			want   iampolicy.Decision
+		}{
+			{"Query", []string{"session/ASIAEXAMPLE"}, iampolicy.Allowed},
+			{"BatchGetItem", []string{"written/arn:aws:s3:::b"}, iampolicy.Allowed},
+			{"PutItem", []string{"restored/arn:aws:s3:::b"}, iampolicy.Allowed},
+			{"BatchWriteItem", []string{"written/arn:aws:s3:::b", "written/arn:aws:s3:::c"}, iampolicy.Allowed},
+			{"BatchWriteItem", []string{"written/arn:aws:s3:::b", "session/ASIAEXAMPLE"}, iampolicy.NotAllowed},
+			{"PutItem", []string{"stack/arn:aws:cloudformation:eu-west-1:111122223333:stack/web"}, iampolicy.NotAllowed},
+			{"PutItem", nil, iampolicy.NotAllowed},
+			{"DeleteItem", []string{"written/arn:aws:s3:::b"}, iampolicy.NotAllowed},
+			{"UpdateItem", []string{"written/arn:aws:s3:::b"}, iampolicy.NotAllowed},
+			{"Scan", nil, iampolicy.NotAllowed},
+			{"DeleteTable", nil, iampolicy.NotAllowed},
+		} {
+			r := iampolicy.Evaluate(iampolicy.Request{
+				Action: "dynamodb:" + c.action, Resource: "arn:aws:dynamodb:" + testRegion + ":" + testAccount + ":table/" + deployment.Table,
+				Context: map[string][]string{"dynamodb:LeadingKeys": c.keys},
+			}, policies...)
+			if r.Decision != c.want {
+				t.Errorf("%s of %v is %s by %q, want %s (%s)", c.action, c.keys, r.Decision, r.Sid, c.want, r.Why)
+			}
+		}
+	}
+}
+
+// TestLookUpPermissions: each look-up brings the permissions that it takes and no others,
+// to the role that makes it.
+func TestLookUpPermissions(t *testing.T) {
+	plainSpoke, plainHub := spokeAndHub(t, testConfig)
+	for config, want := range map[string]struct{ spoke, own []string }{
+		"look-ups: {parents: true}":                           {spoke: lookUpActions(t, "look-ups: {parents: true}")},
+		"look-ups: {children: true}":                          {spoke: lookUpActions(t, "look-ups: {children: true}")},
+		"cost-center: [{principal-tag: cc}]":                  {spoke: []string{"iam:GetRole", "iam:GetUser"}},
+		"sessions: {strict: true, verify: true}":              {spoke: []string{"iam:GetRole", "iam:GetUser"}},
+		"sessions: {strict: true}":                            {},
+		"cost-center: [{account-tag: cc}]":                    {own: []string{"organizations:ListTagsForResource"}},
+		`cost-center: [{organizational-unit: {r-ab12: "1"}}]`: {own: []string{"organizations:ListParents"}},
+		"look-ups: {identity-store: {region: eu-west-1}}":     {own: []string{"identitystore:DescribeUser", "identitystore:GetUserId"}},
+		`look-ups: {identity-store: {region: eu-west-1, account: "444455556666"}}`: {
+			spoke: []string{"identitystore:DescribeUser", "identitystore:GetUserId"}},
+		"look-ups: {ledger: true}": {own: []string{"dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:PutItem", "dynamodb:Query"}},
+	} {
+		spoke, hub := spokeAndHub(t, testConfig+config+"\n")
+		if got := without(spoke, plainSpoke); !slices.Equal(got, without(want.spoke, plainSpoke)) {
+			t.Errorf("%s: a spoke's role may also %v, want %v", config, got, want.spoke)
+		}
+		if got := without(hub, plainHub); !slices.Equal(got, want.own) {
+			t.Errorf("%s: the function's own role may also %v, want %v", config, got, want.own)
+		}
+		if len(without(plainSpoke, spoke))+len(without(plainHub, hub)) > 0 {
+			t.Errorf("%s: permissions are missing", config)
+		}
+	}
+}
+
+// lookUpActions are those in an event's account for a configuration.
+func lookUpActions(t *testing.T, config string) []string {
+	t.Helper()
+	p, err := policy.Parse("test.yaml", []byte(config))
+	if err != nil {
+		t.Fatal(err)
+	}
+	account, _ := lookUps(p)
+	if len(account) == 0 {
+		t.Errorf("%s takes no permission", config)
+	}
+	return account
+}
+
+func without(all, some []string) []string {
+	return slices.DeleteFunc(slices.Clone(all), func(a string) bool { return slices.Contains(some, a) })
+}
+
+// spokeAndHub are the actions of the tagger's two roles in an organisation: in an
+// account, the one of the identity store, and its own.
+func spokeAndHub(t *testing.T, config string) (spoke, hub []string) {
+	t.Helper()
+	s := lookingSettings(t, config)
+	s.Organization = testOrganization
+	catalogued, err := catalogue.Default().All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := rolesSpoke(s, s.Policy.RowsOn(catalogued)).template()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var roles template
+	if err := json.Unmarshal([]byte(text), &roles); err != nil {
+		t.Fatal(err)
+	}
+	own, _, err := makeHub(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	context := map[string][]string{"aws:PrincipalAccount": {"444455556666"}, "dynamodb:LeadingKeys": {"written/a"}}
+	maps.Copy(context, taggingWith(s.Policy.Keys()...))
+	spoke = allowed(t, context, roleDocuments(t, roles, "Tagger"))
+	context["aws:PrincipalAccount"] = []string{"777788889999"}
+	elsewhere := allowed(t, context, roleDocuments(t, roles, "Tagger"))
+	if slices.ContainsFunc(elsewhere, func(a string) bool { return strings.HasPrefix(a, "identitystore:") }) {
+		t.Errorf("%s: users are named in every account", config)
+	}
+	return spoke, allowed(t, context, roleDocuments(t, own, "TaggerRole"))
+}
+
+// ledgerEvents are calls as EventBridge delivers them, by whether the ledger wants them.
+func ledgerEvents() map[string]bool {
+	call := func(service, name, identity, request string) string {
+		return `{"source":"aws.` + service + `","detail-type":"AWS API Call via CloudTrail","account":"` + testAccount + `","region":"` + testRegion + `","detail":{"eventSource":"` + service +
+			`.amazonaws.com","eventName":"` + name + `","userIdentity":{"type":"` + identity + `"},"requestParameters":` + request + `}}`
+	}
+	return map[string]bool{
+		call("sts", "AssumeRole", "IAMUser", `{"roleArn":"arn:aws:iam::111122223333:role/Deploy","roleSessionName":"alice"}`):                           true,
+		call("sts", "AssumeRole", "AWSService", `{"roleArn":"arn:aws:iam::111122223333:role/web","roleSessionName":"i-0123456789abcdef0"}`):             false,
+		call("sts", "AssumeRole", "AssumedRole", `{"roleArn":"arn:aws:iam::111122223333:role/autotagger-tagger-spoke","roleSessionName":"autotagger"}`): false,
+		call("sts", "AssumeRoleWithWebIdentity", "WebIdentityUser", `{"roleSessionName":"build"}`):                                                      true,
+		call("sts", "GetCallerIdentity", "IAMUser", `null`):                                                                                             false,
+		call("cloudformation", "CreateStack", "AssumedRole", `{"stackName":"web"}`):                                                                     true,
+		call("cloudformation", "DescribeStacks", "IAMUser", `null`):                                                                                     false,
+	}
+}
+
+// TestLedgerRules: what the ledger records reaches its queue in one account by the
+// default bus, and from elsewhere by a spoke's rules and the hub's bus; the tagger gets
+// none of it. The rules of sessions get read-only calls.
+func TestLedgerRules(t *testing.T) {
+	one, hub := must(t, lookingTemplate), must(t, lookingHub)
+	s := lookingSettings(t, lookingConfig)
+	s.Organization = testOrganization
+	catalogued, err := catalogue.Default().All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := s.Policy.RowsOn(catalogued)
+	spokes := map[string]template{}
+	for _, sp := range []spoke{rulesSpoke(s, rows), companionSpoke(s, rows)} {
+		text, err := sp.template()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var tpl template
+		if err := json.Unmarshal([]byte(text), &tpl); err != nil {
+			t.Fatal(err)
+		}
+		spokes[sp.set] = tpl
+	}
+	for name, tpl := range map[string]template{"one account": one, "the hub": hub, "a spoke": spokes[deployment.RulesStackSet], "a companion": spokes[deployment.CompanionStackSet]} {
+		states := 0
+		for id, r := range all[rule](t, tpl, "AWS::Events::Rule") {
+			session := strings.HasSuffix(r.Name, "-sessions") || strings.HasSuffix(r.Name, "-federation")
+			if session {
+				states++
+			}
+			if want := map[bool]string{true: deployment.StateReadOnly}[session]; r.State != want {
+				t.Errorf("%s: %s is %q, want %q", name, id, r.State, want)
+			}
+		}
+		if want := map[string]int{"one account": 4}[name]; states != max(want, 2) {
+			t.Errorf("%s: %d rules of sessions", name, states)
+		}
+	}
+	for event, wanted := range ledgerEvents() {
+		want := 0
+		if wanted {
+			want = 1
+		}
+		for name, c := range map[string]struct {
+			tpl    template
+			prefix string
+			want   int
+		}{
+			"one account":             {one, "autotagger-ledger-", 2 * want}, // of the default bus and of ours
+			"the hub's bus":           {hub, "autotagger-ledger-bus", want},
+			"the bus, to the tagger":  {hub, "autotagger-tagger-bus", 0},
+			"one account, the tagger": {one, "autotagger-tagger-", 0},
+			"a spoke":                 {spokes[deployment.RulesStackSet], "autotagger-forward-", want},
+			"a companion":             {spokes[deployment.CompanionStackSet], "autotagger-forward-", want},
+		} {
+			got, err := quaminaOf(t, c.tpl, c.prefix).MatchesForEvent([]byte(event))
+			if err != nil || len(got) != c.want {
+				t.Errorf("%s: %v let through, want %d rules: %s (%v)", name, got, c.want, event, err)
+			}
+		}
+	}
+	// All else that is forwarded still reaches the tagger.
+	const bucket = `{"source":"aws.s3","detail-type":"AWS API Call via CloudTrail","detail":{"eventSource":"s3.amazonaws.com","eventName":"CreateBucket"}}`
+	if got, err := quaminaOf(t, hub, "autotagger-tagger-bus").MatchesForEvent([]byte(bucket)); err != nil || len(got) != 1 {
+		t.Errorf("a bucket's event is let through by %v (%v)", got, err)
+	}
+}
+
+// TestLookingSpokesFit: with all look-ups and all services the spokes' templates still
+// need no bucket.
+func TestLookingSpokesFit(t *testing.T) {
+	s := lookingSettings(t, strings.Replace(lookingConfig, `catalogue: {disable: ["sqs:*"]}`, "", 1))
+	s.Organization = testOrganization
+	catalogued, err := catalogue.Default().All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sp := range []spoke{rolesSpoke(s, s.Policy.RowsOn(catalogued)), rulesSpoke(s, s.Policy.RowsOn(catalogued))} {
+		text, err := sp.template()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s: %d bytes", sp.set, len(text))
+	}
+}
+
+// TestLookingCompanions: sessions of STS's global endpoint are taken even where no global
+// service is tagged.
+func TestLookingCompanions(t *testing.T) {
+	s := lookingSettings(t, lookingConfig)
+	s.Companions = true
+	for partition, c := range map[string]struct {
+		region string
+		want   []string
+	}{"aws": {"eu-west-1", []string{"us-east-1"}}, "at home": {"us-east-1", nil}, "China": {"cn-north-1", nil}} {
+		s.Region = c.region
+		if _, got, _ := places(s, nil); !slices.Equal(got, c.want) {
+			t.Errorf("%s: companions %v, want %v", partition, got, c.want)
+		}
+	}
+}
+
+// TestBlindLookUps: look-ups that the deployment can't make are refused, or warned of.
+func TestBlindLookUps(t *testing.T) {
+	object := lookingSettings(t, testConfig+"cost-centers: {object: s3://lists/cost-centers.txt}\n")
+	if err := object.agree(); err == nil || !strings.Contains(err.Error(), "config-bucket=lists") {
+		t.Errorf("an object of another bucket: %v", err)
+	}
+	object.ConfigBucket = "lists"
+	if err := object.agree(); err != nil {
+		t.Errorf("an object of the configuration's bucket: %v", err)
+	}
+	store := lookingSettings(t, testConfig+`look-ups: {identity-store: {region: eu-west-1, account: "444455556666"}}`)
+	if w := store.blind(); len(w) != 1 || !strings.Contains(w[0], "444455556666") {
+		t.Errorf("warnings %q", w)
+	}
+	tags := lookingSettings(t, testConfig+"cost-center: [{account-tag: cc}]\n")
+	if w := tags.blind(); len(w) != 1 || !strings.Contains(w[0], "Organizations") {
+		t.Errorf("warnings %q", w)
+	}
+	tags.Organization, tags.Units = testOrganization, []string{"r-ab12"}
+	if w := tags.blind(); len(w) > 0 {
+		t.Errorf("warnings %q", w)
+	}
+}
+
+// look gives the settings a configuration with all look-ups.
+func (s *Settings) look() {
+	if looking, err := testSettings(lookingConfig, s.Build); err == nil {
+		s.Policy, s.File = looking.Policy, looking.File
+	}
+}
