@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -47,7 +48,7 @@ type job struct {
 	// there is nothing to do in accounts, and the function has no configuration.
 	allow func(awsiam.Role) error
 	// own lets the function's own role do what is done in the hub; nil: nothing is.
-	own func(*hub, awsiam.Role)
+	own func(*hub, awsiam.Role) error
 
 	// What the hub makes for it.
 	queue, dead awssqs.Queue
@@ -91,11 +92,11 @@ func (h *hub) addJob(j *job, stage string) error {
 	default:
 		h.allowAssuming(role, j.name)
 	}
+	if j.own != nil {
+		err = errors.Join(err, j.own(h, role))
+	}
 	if err != nil {
 		return err
-	}
-	if j.own != nil {
-		j.own(h, role)
 	}
 	if j.writes() {
 		h.allowConfiguration(role)

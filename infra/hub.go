@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -87,8 +88,7 @@ func newJobs(s Settings, rows []*catalogue.Row) []*job {
 		rows:        rows, concurrency: 5,
 		allow: func(role awsiam.Role) error {
 			allowHistory(role)
-			allowLookUps(role, s)
-			return allowTagging(role, catalogue.Actions(rows), s.Policy.Keys())
+			return errors.Join(allowLookUps(role, s.Policy), allowTagging(role, catalogue.Actions(rows), s.Policy.Keys()))
 		},
 		own: (*hub).allowOwnLookUps,
 	}

@@ -1,14 +1,16 @@
 package main
 
 import (
-	"slices"
+	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/jsii-runtime-go"
 
+	"autotagger/internal/catalogue"
 	"autotagger/internal/deployment"
+	"autotagger/internal/lookup"
 	"autotagger/internal/policy"
 )
 
@@ -59,9 +61,10 @@ func (h *hub) allowTableKey(role awsiam.Role) {
 }
 
 // allowRecording lets the role of the ledger's function write to the table.
-func (h *hub) allowRecording(role awsiam.Role) {
+func (h *hub) allowRecording(role awsiam.Role) error {
 	h.allowTable(role, "Record", []string{"dynamodb:BatchWriteItem"}, nil)
 	h.allowTableKey(role)
+	return nil
 }
 
 // allowOwnLookUps lets the tagger's role do what isn't done in an event's account: read
@@ -71,7 +74,7 @@ func (h *hub) allowRecording(role awsiam.Role) {
 // make up a history. A request that named no key would pass ForAllValues, so that Null
 // demands one.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
-func (h *hub) allowOwnLookUps(role awsiam.Role) {
+func (h *hub) allowOwnLookUps(role awsiam.Role) error {
 	if h.table != nil {
 		h.allowTable(role, "Look", []string{"dynamodb:BatchGetItem", "dynamodb:Query"}, nil)
 		const keys = "dynamodb:LeadingKeys"
@@ -81,27 +84,40 @@ func (h *hub) allowOwnLookUps(role awsiam.Role) {
 		})
 		h.allowTableKey(role)
 	}
-	_, own := lookUps(h.settings.Policy)
-	if store := h.settings.Policy.LookUps.IdentityStore; store != nil && (h.settings.Organization == "" || store.Account == "") {
-		own = append(own, identityActions()...)
+	_, own, err := lookup.Actions(catalogue.Default(), h.settings.Policy)
+	if err != nil {
+		return err
 	}
 	allowReading(role, "OwnLookUps", own, nil)
+	return nil
 }
 
 // allowLookUps lets the role that tags in an account, the function's own or a spoke's,
 // read there what look-ups ask for.
 //
 // Spokes' roles are alike in all accounts, since a stack set has one template: the
-// identity store is for the one in its account.
+// identity store may be asked by the one in its account.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalaccount
-func allowLookUps(role awsiam.Role, s Settings) {
-	account, _ := lookUps(s.Policy)
-	allowReading(role, "LookUps", account, nil)
-	if store := s.Policy.LookUps.IdentityStore; store != nil && s.Organization != "" && store.Account != "" {
-		allowReading(role, "IdentityStore", identityActions(), map[string]any{
-			"StringEquals": map[string]any{"aws:PrincipalAccount": store.Account},
+func allowLookUps(role awsiam.Role, p *policy.Policy) error {
+	all, _, err := lookup.Actions(catalogue.Default(), p)
+	if err != nil {
+		return err
+	}
+	var people, rest []string
+	for _, a := range all {
+		if strings.HasPrefix(a, "identitystore:") || strings.HasPrefix(a, "sso:") {
+			people = append(people, a)
+		} else {
+			rest = append(rest, a)
+		}
+	}
+	allowReading(role, "LookUps", rest, nil)
+	if len(people) > 0 {
+		allowReading(role, "IdentityStore", people, map[string]any{
+			"StringEquals": map[string]any{"aws:PrincipalAccount": p.LookUps.IdentityStore.Account},
 		})
 	}
+	return nil
 }
 
 // allowReading lets a role read, of all resources: which will be asked for isn't known.
@@ -115,32 +131,4 @@ func allowReading(role awsiam.Role, sid string, actions []string, conditions map
 	}
 	role.AddToPolicy(awsiam.NewPolicyStatement(props))
 	excuse(policyOf(role), wildcard, "Whom and what look-ups will ask for isn't known: they only read.", "*")
-}
-
-// lookUps are the actions that look-ups take in an event's account, and in the hub's.
-func lookUps(p *policy.Policy) (account, own []string) {
-	l := p.LookUps
-	if l.Parents {
-		account = append(account, "autoscaling:DescribeTags", "backup:ListTags", "batch:ListTagsForResource", "cloudformation:DescribeStacks",
-			"dlm:ListTagsForResource", "ecs:ListTagsForResource", "eks:ListTagsForResource", "elasticbeanstalk:DescribeEnvironments",
-			"elasticbeanstalk:ListTagsForResource", "elasticmapreduce:DescribeCluster")
-	}
-	if l.Children {
-		account = append(account, "ec2:DescribeImages", "ec2:DescribeInstances")
-	}
-	if p.AsksPrincipals() {
-		account = append(account, "iam:GetRole", "iam:GetUser")
-	}
-	if p.AsksAccounts() {
-		own = append(own, "organizations:ListTagsForResource")
-	}
-	if p.AsksOUs() {
-		own = append(own, "organizations:ListParents")
-	}
-	slices.Sort(account)
-	return account, own
-}
-
-func identityActions() []string {
-	return []string{"identitystore:DescribeUser", "identitystore:GetUserId"}
 }

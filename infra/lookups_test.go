@@ -9,10 +9,14 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/jsii-runtime-go"
+
 	"autotagger/internal/catalogue"
 	"autotagger/internal/deployment"
 	"autotagger/internal/iampolicy"
-	"autotagger/internal/policy"
+	"autotagger/internal/lookup"
 )
 
 // lookingConfig asks for everything.
@@ -145,13 +149,29 @@ func TestLedgerFunction(t *testing.T) {
 	}
 }
 
-// allowed are the actions that a role's policies allow for a request, of all that IAM
-// knows but those by which a function runs.
-func allowed(t *testing.T, context map[string][]string, policies []iampolicy.Document) []string {
+// named are the actions that policies name, none by a wildcard.
+func named(t *testing.T, policies []iampolicy.Document) []string {
+	t.Helper()
+	var all []string
+	for _, doc := range policies {
+		for _, s := range doc.Statements {
+			if len(s.NotActions) > 0 || slices.ContainsFunc(s.Actions, func(a string) bool { return strings.ContainsAny(a, "*?") }) {
+				t.Errorf("%s is open: %v", s.Sid, s.Actions)
+			}
+			all = append(all, s.Actions...)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// allowed are those of the actions that a role's policies allow for a request, but for
+// those by which a function runs.
+func allowed(t *testing.T, actions []string, context map[string][]string, policies []iampolicy.Document) []string {
 	t.Helper()
 	own := ownActions()
 	var all []string
-	for _, action := range everyAction(t) {
+	for _, action := range actions {
 		if slices.Contains(own, action) {
 			continue
 		}
@@ -175,7 +195,7 @@ func TestLedgerMayOnlyWrite(t *testing.T) {
 		"an organisation": {lookingHub, []string{"dynamodb:BatchWriteItem", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"}},
 	} {
 		policies := roleDocuments(t, must(t, c.made), "LedgerRole")
-		if got := allowed(t, map[string][]string{"kms:ViaService": {"dynamodb.eu-west-1.amazonaws.com"}, "aws:ResourceOrgID": {testOrganization}}, policies); !slices.Equal(got, c.want) {
+		if got := allowed(t, everyAction(t), map[string][]string{"kms:ViaService": {"dynamodb.eu-west-1.amazonaws.com"}, "aws:ResourceOrgID": {testOrganization}}, policies); !slices.Equal(got, c.want) {
 			t.Errorf("%s: it may %v, want %v", name, got, c.want)
 		}
 		for _, text := range documents(t, must(t, c.made), "LedgerRole") {
@@ -230,82 +250,82 @@ func TestTaggerKeepsItsOwn(t *testing.T) {
 // TestLookUpPermissions: each look-up brings the permissions that it takes and no others,
 // to the role that makes it.
 func TestLookUpPermissions(t *testing.T) {
-	plainSpoke, plainHub := spokeAndHub(t, testConfig)
-	for config, want := range map[string]struct{ spoke, own []string }{
-		"look-ups: {parents: true}":                           {spoke: lookUpActions(t, "look-ups: {parents: true}")},
-		"look-ups: {children: true}":                          {spoke: lookUpActions(t, "look-ups: {children: true}")},
-		"cost-center: [{principal-tag: cc}]":                  {spoke: []string{"iam:GetRole", "iam:GetUser"}},
-		"sessions: {strict: true, verify: true}":              {spoke: []string{"iam:GetRole", "iam:GetUser"}},
-		"sessions: {strict: true}":                            {},
-		"cost-center: [{account-tag: cc}]":                    {own: []string{"organizations:ListTagsForResource"}},
-		`cost-center: [{organizational-unit: {r-ab12: "1"}}]`: {own: []string{"organizations:ListParents"}},
-		"look-ups: {identity-store: {region: eu-west-1}}":     {own: []string{"identitystore:DescribeUser", "identitystore:GetUserId"}},
-		`look-ups: {identity-store: {region: eu-west-1, account: "444455556666"}}`: {
-			spoke: []string{"identitystore:DescribeUser", "identitystore:GetUserId"}},
-		"look-ups: {ledger: true}": {own: []string{"dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:PutItem", "dynamodb:Query"}},
+	children, principals := []string{"ec2:DescribeImages", "ec2:DescribeInstances"}, []string{"iam:GetRole", "iam:GetUser"}
+	for config, want := range map[string]struct{ spoke, elsewhere, own []string }{
+		"mode: observe":                                                            {},
+		"look-ups: {children: true}":                                               {spoke: children, elsewhere: children},
+		"cost-center: [{principal-tag: cc}]":                                       {spoke: principals, elsewhere: principals},
+		"sessions: {strict: true, verify: true}":                                   {spoke: principals, elsewhere: principals},
+		"sessions: {strict: true}":                                                 {},
+		"cost-center: [{account-tag: cc}]":                                         {own: []string{"organizations:ListTagsForResource"}},
+		`cost-center: [{organizational-unit: {r-ab12: "1"}}]`:                      {own: []string{"organizations:ListParents"}},
+		"look-ups: {identity-store: {region: eu-west-1}}":                          {own: []string{"identitystore:DescribeUser"}},
+		`look-ups: {identity-store: {region: eu-west-1, account: "444455556666"}}`: {spoke: []string{"identitystore:DescribeUser"}},
+		"look-ups: {ledger: true}":                                                 {own: []string{"dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:PutItem", "dynamodb:Query"}},
 	} {
-		spoke, hub := spokeAndHub(t, testConfig+config+"\n")
-		if got := without(spoke, plainSpoke); !slices.Equal(got, without(want.spoke, plainSpoke)) {
-			t.Errorf("%s: a spoke's role may also %v, want %v", config, got, want.spoke)
+		s := lookingSettings(t, testConfig+config+"\n")
+		h := &hub{settings: s, stack: awscdk.NewStack(awscdk.NewApp(nil), jsii.String("S"), nil)}
+		h.addTable()
+		newRole := func(id string, allow func(awsiam.Role) error) {
+			role := awsiam.NewRole(h.stack, jsii.String(id), &awsiam.RoleProps{AssumedBy: awsiam.NewAccountPrincipal(jsii.String(testAccount))})
+			allowHistory(role) // so that there is a policy
+			if err := allow(role); err != nil {
+				t.Fatalf("%s: %v", config, err)
+			}
 		}
-		if got := without(hub, plainHub); !slices.Equal(got, want.own) {
-			t.Errorf("%s: the function's own role may also %v, want %v", config, got, want.own)
+		newRole("Spoke", func(role awsiam.Role) error { return allowLookUps(role, s.Policy) })
+		newRole("Own", h.allowOwnLookUps)
+		tpl, err := templateOf(h.stack)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if len(without(plainSpoke, spoke))+len(without(plainHub, hub)) > 0 {
-			t.Errorf("%s: permissions are missing", config)
+		for name, c := range map[string]struct {
+			role, account string
+			want          []string
+		}{
+			"in the account 444455556666": {"Spoke", "444455556666", want.spoke},
+			"in another account":          {"Spoke", "777788889999", want.elsewhere},
+			"in the hub":                  {"Own", testAccount, want.own},
+		} {
+			policies := roleDocuments(t, tpl, c.role)
+			got := allowed(t, named(t, policies), map[string][]string{"aws:PrincipalAccount": {c.account}, "dynamodb:LeadingKeys": {"written/a"}}, policies)
+			if !slices.Equal(got, c.want) {
+				t.Errorf("%s: %s it may %v, want %v", config, name, got, c.want)
+			}
 		}
 	}
 }
 
-// lookUpActions are those in an event's account for a configuration.
-func lookUpActions(t *testing.T, config string) []string {
-	t.Helper()
-	p, err := policy.Parse("test.yaml", []byte(config))
-	if err != nil {
-		t.Fatal(err)
-	}
-	account, _ := lookUps(p)
-	if len(account) == 0 {
-		t.Errorf("%s takes no permission", config)
-	}
-	return account
-}
-
-func without(all, some []string) []string {
-	return slices.DeleteFunc(slices.Clone(all), func(a string) bool { return slices.Contains(some, a) })
-}
-
-// spokeAndHub are the actions of the tagger's two roles in an organisation: in an
-// account, the one of the identity store, and its own.
-func spokeAndHub(t *testing.T, config string) (spoke, hub []string) {
-	t.Helper()
-	s := lookingSettings(t, config)
-	s.Organization = testOrganization
+// TestLookingTaggerMayNoMore: with all look-ups in one account the tagger may do what
+// tagging and look-ups take, of all actions that IAM knows.
+func TestLookingTaggerMayNoMore(t *testing.T) {
+	s := lookingSettings(t, lookingConfig)
 	catalogued, err := catalogue.Default().All()
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := rolesSpoke(s, s.Policy.RowsOn(catalogued)).template()
+	spoke, own, err := lookup.Actions(catalogue.Default(), s.Policy)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var roles template
-	if err := json.Unmarshal([]byte(text), &roles); err != nil {
-		t.Fatal(err)
+	want := slices.Concat(spoke, own, catalogue.Actions(s.Policy.RowsOn(catalogued)),
+		[]string{"dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:PutItem", "dynamodb:Query"})
+	slices.Sort(want)
+	known := everyAction(t)
+	want = slices.DeleteFunc(slices.Compact(want), func(a string) bool { return !slices.Contains(known, a) })
+	context := taggingWith(s.Policy.Keys()...)
+	context["dynamodb:LeadingKeys"] = []string{"written/a"}
+	got := allowed(t, known, context, roleDocuments(t, must(t, lookingTemplate), "TaggerRole"))
+	if !slices.Equal(got, want) {
+		t.Errorf("it may also %v, and not %v", without(got, want), without(want, got))
 	}
-	own, _, err := makeHub(s)
-	if err != nil {
-		t.Fatal(err)
+	if len(spoke) < 10 || len(own) < 3 {
+		t.Errorf("look-ups take %v and %v", spoke, own)
 	}
-	context := map[string][]string{"aws:PrincipalAccount": {"444455556666"}, "dynamodb:LeadingKeys": {"written/a"}}
-	maps.Copy(context, taggingWith(s.Policy.Keys()...))
-	spoke = allowed(t, context, roleDocuments(t, roles, "Tagger"))
-	context["aws:PrincipalAccount"] = []string{"777788889999"}
-	elsewhere := allowed(t, context, roleDocuments(t, roles, "Tagger"))
-	if slices.ContainsFunc(elsewhere, func(a string) bool { return strings.HasPrefix(a, "identitystore:") }) {
-		t.Errorf("%s: users are named in every account", config)
-	}
-	return spoke, allowed(t, context, roleDocuments(t, own, "TaggerRole"))
+}
+
+func without(all, some []string) []string {
+	return slices.DeleteFunc(slices.Clone(all), func(a string) bool { return slices.Contains(some, a) })
 }
 
 // ledgerEvents are calls as EventBridge delivers them, by whether the ledger wants them.
