@@ -137,7 +137,7 @@ scp: ## write service control policies that protect our tags: build/scp-1.json a
 # The functions, as they are deployed: BUILD/ARCHITECTURE/FUNCTION/bootstrap.
 # Without -buildvcs=false an asset would change with every commit.
 BUILD ?= build
-BOOTSTRAPS = $(foreach arch,arm64 amd64,$(foreach function,tagger cors,$(BUILD)/$(arch)/$(function)/bootstrap))
+BOOTSTRAPS = $(foreach arch,arm64 amd64,$(foreach function,tagger cors ledger,$(BUILD)/$(arch)/$(function)/bootstrap))
 $(BOOTSTRAPS): $(BUILD)/%/bootstrap: FORCE
 	CGO_ENABLED=0 GOOS=linux GOARCH=$(*D) $(GO) build -buildvcs=false -tags lambda.norpc -trimpath -ldflags='-s -w -buildid=' -o $@ ./functions/$(*F)
 FORCE:

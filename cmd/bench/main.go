@@ -56,6 +56,7 @@ func run(w io.Writer) error {
 		{"tagger's first answer (four calls to AWS), over it", "BenchmarkStart", "ms-first-answer/tagger", "BenchmarkStart", "ms-first-answer/hello+config", 0},
 		{"cors ready, over the same", "BenchmarkStart", "ms-ready/cors", "BenchmarkStart", "ms-ready/hello+config", 1.5},
 		{"cors's first answer (no call to AWS, without parameters), over it", "BenchmarkStart", "ms-first-answer/cors", "BenchmarkStart", "ms-first-answer/hello+config", 1.5},
+		{"ledger ready, over the same", "BenchmarkStart", "ms-ready/ledger", "BenchmarkStart", "ms-ready/hello+config", 1.5},
 		{"a thousand events at 40 ms a call, over call after call", "BenchmarkThroughput", "ms-batches/thousand", "BenchmarkThroughput", "ms-serial/thousand", 0.05},
 		{"tagger's memory, over the same", "BenchmarkStart", "MB-peak/tagger", "BenchmarkStart", "MB-peak/hello+config", 0},
 		{"tagger's binary, over the same", "BenchmarkStart", "MB-binary/tagger", "BenchmarkStart", "MB-binary/hello+config", 0},

@@ -58,7 +58,7 @@ func Observe(onCall func(Attempt), now func() time.Time) func(*middleware.Stack)
 
 // writes says whether an operation changes anything, by its verb.
 func writes(op string) bool {
-	for _, verb := range []string{"Get", "List", "Describe", "Head", "Lookup"} {
+	for _, verb := range []string{"Get", "BatchGet", "List", "Describe", "Head", "Lookup", "Query"} {
 		if strings.HasPrefix(op, verb) {
 			return false
 		}

@@ -26,14 +26,14 @@ const asideFor = 6 * time.Minute
 // that were received more often than they were tried. The queue shows what a dead
 // function had all at once again, so that a batch would die of the same message until
 // the queue gives up on all of it. By halves the others get away, each at another time.
-func (h *Handler) part(ctx context.Context, all []events.SQSMessage) (now []events.SQSMessage, aside []events.SQSBatchItemFailure) {
+func (d desk) part(ctx context.Context, all []events.SQSMessage) (now []events.SQSMessage, aside []events.SQSBatchItemFailure) {
 	var suspects []int
 	for i, m := range all {
-		if receives(m) > schedule.Tries(h.since(m))+spared {
+		if receives(m) > schedule.Tries(d.since(m))+spared {
 			suspects = append(suspects, i)
 		}
 	}
-	if len(suspects) < 2 || h.Queue == nil {
+	if len(suspects) < 2 || d.queue == nil {
 		return all, nil
 	}
 	rand.Shuffle(len(suspects), func(i, j int) { suspects[i], suspects[j] = suspects[j], suspects[i] })
@@ -43,13 +43,13 @@ func (h *Handler) part(ctx context.Context, all []events.SQSMessage) (now []even
 		away[i] = true
 		hidden = append(hidden, Hidden{Receipt: all[i].ReceiptHandle, For: rand.N(asideFor)})
 	}
-	h.hide(ctx, hidden)
+	d.hide(ctx, hidden)
 	for i, m := range all {
 		if !away[i] {
 			now = append(now, m)
 			continue
 		}
-		h.Log.LogAttrs(ctx, slog.LevelWarn, "set aside", slog.String(KeyMessageID, m.MessageId), slog.String(KeyReceives, m.Attributes["ApproximateReceiveCount"]))
+		d.log.LogAttrs(ctx, slog.LevelWarn, "set aside", slog.String(KeyMessageID, m.MessageId), slog.String(KeyReceives, m.Attributes["ApproximateReceiveCount"]))
 		aside = append(aside, events.SQSBatchItemFailure{ItemIdentifier: m.MessageId})
 	}
 	return now, aside

@@ -212,6 +212,7 @@ func BenchmarkStart(b *testing.B) {
 		{name: "hello+config", bin: hello, env: "HELLO=config"},
 		{name: "tagger", bin: build(b, "autotagger/functions/tagger"), env: deployment.EnvParameters + "=on"},
 		{name: "cors", bin: build(b, "autotagger/functions/cors")},
+		{name: "ledger", bin: build(b, "autotagger/functions/ledger"), env: deployment.EnvTable + "=" + deployment.Table},
 	}
 	for b.Loop() {
 		for _, p := range programs {

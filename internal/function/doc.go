@@ -18,20 +18,26 @@
 // more often than they were tried, half are set aside, so that the others get away from
 // the one.
 //
+// # The ledger's function
+//
+// A [Recorder] takes batches in the same way, and writes what package ledger reads out of
+// their events into its table. It needs no configuration.
+//
 // # Logs
 //
 // One line of JSON an event, with the keys of the Key constants; the whole
-// event only at debug level. Where the configuration asks for it, a line "tags
-// removed" for each call that takes our tags away.
+// event only at debug level. The ledger's has one line a batch, and more only of events
+// that it couldn't record: it sees every role that is assumed. Where the configuration
+// asks for it, a line "tags removed" for each call that takes our tags away.
 //
 // # Metrics
 //
 // Lines in CloudWatch's embedded metric format, namespace Autotagger, a set for
-// each invocation. Each has the dimension Function (tagger or cors); where more
-// are named, the metric is written with each of those sets:
+// each invocation. Each has the dimension Function (tagger, cors or ledger); where
+// more are named, the metric is written with each of those sets:
 //
 //   - Events (Count; none, or Service and Decision): records by what was decided,
-//     "tag" or the reason for skipping.
+//     "tag" ("record" of the ledger's) or the reason for skipping.
 //   - Resources (Count; Outcome, or Service and Outcome): resources by what became
 //     of them.
 //   - Calls, Throttles (Count; Kind, or API): requests sent to AWS, retries
@@ -40,6 +46,8 @@
 //   - Denied (Count; Account and Service): resources whose tagging AWS refused.
 //   - TagsRemoved (Count; none, or Service): calls that took our tags away.
 //   - TagLatency (Seconds): from eventTime to the tag written.
+//   - Recorded (Count; Kind): events that the ledger recorded. RecordLatency (Seconds):
+//     from eventTime to that.
 //   - Refused (Count): resources that an event may not name, see pipeline.Guard.
 //   - ConfigurationRefused (Count): looks that found no configuration to take, see
 //     package live.

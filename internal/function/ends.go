@@ -38,10 +38,19 @@ type ending struct {
 	reason, cause string        // of a DeadLetter
 }
 
+// desk is what every function does its messages' ends with.
+type desk struct {
+	queue Queue // may be nil
+	log   *slog.Logger
+	now   func() time.Time
+}
+
+func (h *Handler) desk() desk { return desk{h.Queue, h.Log, h.Now} }
+
 // end decides what becomes of a message.
 func (h *Handler) end(m events.SQSMessage, r *pipeline.Result) ending {
 	if r.Settled() {
-		if since := h.since(m); r.Provisional() && since < schedule.Denied {
+		if since := h.desk().since(m); r.Provisional() && since < schedule.Denied {
 			return ending{end: Again, after: schedule.Denied - since}
 		}
 		return ending{end: Done}
@@ -50,7 +59,7 @@ func (h *Handler) end(m events.SQSMessage, r *pipeline.Result) ending {
 	if row.Reason != "" { // it can't be read, or the program has a fault
 		return ending{end: DeadLetter, reason: row.Reason, cause: row.Detail}
 	}
-	since := h.since(m)
+	since := h.desk().since(m)
 	var retries, denials, failures []fate
 	for i := range r.Resources {
 		for _, f := range fates(&r.Resources[i]) {
@@ -65,16 +74,7 @@ func (h *Handler) end(m events.SQSMessage, r *pipeline.Result) ending {
 		}
 	}
 	if len(retries) > 0 {
-		pause, ok := schedule.Next(since)
-		switch {
-		case slices.ContainsFunc(retries, func(f fate) bool { return f.why == apply.WhyDeadline }) && receives(m) < schedule.Tries(since)+spared:
-			return ending{end: Again, after: rand.N(stagger)} // something of it wasn't tried
-		case !slices.ContainsFunc(retries, func(f fate) bool { return f.after == 0 }):
-			return ending{end: Again, after: slices.MinFunc(retries, func(a, b fate) int { return cmp.Compare(a.after, b.after) }).after}
-		case ok:
-			return ending{end: Again, after: pause}
-		}
-		return ending{end: DeadLetter, reason: "retries-exhausted: " + retries[0].why, cause: retries[0].cause()}
+		return h.desk().again(m, retries)
 	}
 	_, twice := m.MessageAttributes[AttributeDenied]
 	switch {
@@ -89,6 +89,21 @@ func (h *Handler) end(m events.SQSMessage, r *pipeline.Result) ending {
 	return ending{end: Done}
 }
 
+// again decides when a message is tried again, or that it was for long enough.
+func (d desk) again(m events.SQSMessage, retries []fate) ending {
+	since := d.since(m)
+	pause, ok := schedule.Next(since)
+	switch {
+	case slices.ContainsFunc(retries, func(f fate) bool { return f.why == apply.WhyDeadline }) && receives(m) < schedule.Tries(since)+spared:
+		return ending{end: Again, after: rand.N(stagger)} // something of it wasn't tried
+	case !slices.ContainsFunc(retries, func(f fate) bool { return f.after == 0 }):
+		return ending{end: Again, after: slices.MinFunc(retries, func(a, b fate) int { return cmp.Compare(a.after, b.after) }).after}
+	case ok:
+		return ending{end: Again, after: pause}
+	}
+	return ending{end: DeadLetter, reason: "retries-exhausted: " + retries[0].why, cause: retries[0].cause()}
+}
+
 // stagger is within how long what the deadline has cut off comes again. Were that on
 // its schedule, a backlog would take hours; were it always at once, messages that are
 // unlucky again and again would use up their receives. So each may be cut off a few times
@@ -98,12 +113,12 @@ const stagger = 20 * time.Second
 
 // since is how long ago a message was first received.
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html
-func (h *Handler) since(m events.SQSMessage) time.Duration {
+func (d desk) since(m events.SQSMessage) time.Duration {
 	first, ok := moment(m.Attributes["ApproximateFirstReceiveTimestamp"])
 	if !ok {
 		return 0
 	}
-	return max(0, h.Now().Sub(first))
+	return max(0, d.now().Sub(first))
 }
 
 // received is when an event was first received, in this message or in the one that it
@@ -163,7 +178,7 @@ func fates(r *pipeline.ResourceResult) []fate {
 // finish brings messages to their ends and returns those that aren't acknowledged:
 // the ones that come again, and those that couldn't be sent elsewhere. Without a Queue
 // dead letters are left to the queue's own count of receives.
-func (h *Handler) finish(ctx context.Context, batch []events.SQSMessage, ends []ending) []events.SQSBatchItemFailure {
+func (d desk) finish(ctx context.Context, batch []events.SQSMessage, ends []ending) []events.SQSBatchItemFailure {
 	failures := []events.SQSBatchItemFailure{} // null would mean the same to Lambda, not to every emulator
 	leave := func(i int) {
 		failures = append(failures, events.SQSBatchItemFailure{ItemIdentifier: batch[i].MessageId})
@@ -184,58 +199,58 @@ func (h *Handler) finish(ctx context.Context, batch []events.SQSMessage, ends []
 			letters, dead = append(letters, Letter{Body: m.Body, Reason: e.reason, Error: e.cause}), append(dead, i)
 		}
 	}
-	if h.Queue == nil {
+	if d.queue == nil {
 		for _, i := range dead {
 			leave(i)
 		}
 		return failures
 	}
 	unsent := func(what string, i int, err error) {
-		h.Log.LogAttrs(ctx, slog.LevelError, what, slog.String(KeyMessageID, batch[i].MessageId), slog.String("error", err.Error()))
+		d.log.LogAttrs(ctx, slog.LevelError, what, slog.String(KeyMessageID, batch[i].MessageId), slog.String("error", err.Error()))
 		leave(i)
 	}
 	if len(letters) > 0 {
-		for n, err := range h.Queue.Keep(ctx, letters) {
+		for n, err := range d.queue.Keep(ctx, letters) {
 			if err != nil {
 				unsent("sending a dead letter", dead[n], err)
 			}
 		}
 	}
 	if len(denied) > 0 {
-		for n, err := range h.Queue.Renew(ctx, denied) {
+		for n, err := range d.queue.Renew(ctx, denied) {
 			if err != nil {
 				unsent("sending what was denied anew", anew[n], err)
 				hidden = append(hidden, Hidden{Receipt: batch[anew[n]].ReceiptHandle, For: schedule.Denied})
 			}
 		}
 	}
-	h.hide(ctx, hidden)
+	d.hide(ctx, hidden)
 	return failures
 }
 
 // hide hides messages. What can't be hidden comes when the queue wants, so that a
 // failure is only told.
-func (h *Handler) hide(ctx context.Context, hidden []Hidden) {
+func (d desk) hide(ctx context.Context, hidden []Hidden) {
 	if len(hidden) == 0 {
 		return
 	}
-	if err := h.Queue.Hide(ctx, hidden); err != nil {
-		h.Log.LogAttrs(ctx, slog.LevelError, "hiding messages", slog.String("error", err.Error()))
+	if err := d.queue.Hide(ctx, hidden); err != nil {
+		d.log.LogAttrs(ctx, slog.LevelError, "hiding messages", slog.String("error", err.Error()))
 	}
 }
 
 // wait hides a batch that was not even begun until each message's next try, so that
 // what keeps the function from its work for hours doesn't use up their receives.
-func (h *Handler) wait(ctx context.Context, batch []events.SQSMessage) {
+func (d desk) wait(ctx context.Context, batch []events.SQSMessage) {
 	var hidden []Hidden
 	for _, m := range batch {
-		pause, ok := schedule.Next(h.since(m))
+		pause, ok := schedule.Next(d.since(m))
 		if !ok {
 			pause = time.Hour
 		}
 		hidden = append(hidden, Hidden{Receipt: m.ReceiptHandle, For: pause})
 	}
-	if h.Queue != nil {
-		h.hide(ctx, hidden)
+	if d.queue != nil {
+		d.hide(ctx, hidden)
 	}
 }

@@ -103,12 +103,12 @@ func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQS
 	started := h.Now()
 	line, work, stop, err := h.current(work)
 	if err != nil {
-		h.wait(report, batch.Records)
+		h.desk().wait(report, batch.Records)
 		h.Metrics.Flush()
 		return events.SQSEventResponse{}, err
 	}
 	defer stop()
-	messages, aside := h.part(report, batch.Records)
+	messages, aside := h.desk().part(report, batch.Records)
 	records := make([]cloudtrail.Record, len(messages))
 	for i, m := range messages {
 		e, err := cloudtrail.Decode(m.Body)
@@ -122,7 +122,7 @@ func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQS
 		h.log(ctx, messages[i], &results[i], ends[i], took)
 		h.count(&results[i], ends[i])
 	}
-	failures := append(h.finish(report, messages, ends), aside...)
+	failures := append(h.desk().finish(report, messages, ends), aside...)
 	h.Metrics.Flush()
 	return events.SQSEventResponse{BatchItemFailures: failures}, nil
 }
