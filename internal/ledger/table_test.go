@@ -28,7 +28,11 @@ import (
 	"autotagger/internal/cloudtrail"
 	"autotagger/internal/emulator"
 	"autotagger/internal/ledger"
+	"autotagger/internal/pipeline"
 )
+
+// The pipeline remembers by a table.
+var _ pipeline.Memory = (*ledger.Table)(nil)
 
 // moto is the one server of this package's tests.
 type moto struct {
