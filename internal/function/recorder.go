@@ -24,8 +24,8 @@ import (
 	"autotagger/internal/resolve"
 )
 
-// Record is the outcome of an event that left something in the ledger.
-const Record = "record"
+// outcomeRecord is that of an event that left something in the ledger.
+const outcomeRecord = "record"
 
 // Recorder handles batches of messages for the ledger. It has no configuration: what it
 // gets is what the rules let through.
@@ -82,7 +82,7 @@ func AssembleRecorder(cfg aws.Config, env func(string) string, log *slog.Logger,
 // note is what becomes of a message's event.
 type note struct {
 	event  *cloudtrail.Event // nil of a message that isn't one
-	why    string            // [Record], or why it leaves nothing
+	why    string            // outcomeRecord, or why it leaves nothing
 	detail string
 	items  []ledger.Item
 	errs   []fate
@@ -151,7 +151,7 @@ func (r *Recorder) read(m events.SQSMessage) note {
 	if why != "" {
 		return note{event: e, why: string(why)}
 	}
-	return note{event: e, why: Record, items: items}
+	return note{event: e, why: outcomeRecord, items: items}
 }
 
 // unwritten is the fate of an item that couldn't be written. What is denied may be

@@ -26,6 +26,10 @@
 // come twice and in any order, nothing is read before it is written, and a batch of them
 // is one call for 25.
 //
+// Writing takes the permission dynamodb:BatchWriteItem on the table. Reading takes
+// dynamodb:Query and BatchGetItem; and of the reader's own, BatchWriteItem and PutItem for
+// keys that begin with written/ and restored/ (dynamodb:LeadingKeys).
+//
 // # Sessions
 //
 // A call that begins a session answers with the access key id that all the session's
