@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -94,21 +95,13 @@ func (p *Pipeline) judge(ctx context.Context, suspects []suspect) map[*ResourceR
 		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
 		defer cancel()
 	}
-	archive := p.open(ctx, suspects)
-	verdicts := make([]verdict, len(suspects))
-	var wg sync.WaitGroup
-	room := make(chan struct{}, atOnce)
-	for i, s := range suspects {
-		wg.Go(func() {
-			room <- struct{}{}
-			defer func() { <-room }()
-			verdicts[i] = verdictOf(archive, s)
-		})
+	known := archive{}
+	for n := range len(asked{}) {
+		p.ask(ctx, known, suspects, n)
 	}
-	wg.Wait()
 	by := map[*ResourceResult]verdict{}
-	for i, s := range suspects {
-		by[s.out] = verdicts[i]
+	for _, s := range suspects {
+		by[s.out] = verdictOf(known, s)
 	}
 	return by
 }
@@ -152,23 +145,25 @@ func verdictOf(archive archive, s suspect) (v verdict) {
 // removeCORS takes a bucket's cross-origin rules away.
 const removeCORS = "DeleteBucketCors"
 
-// asks are the questions about a resource. Those for calls always have an answer; where
-// there are too many such calls, CloudTrail may have the resource by its name or its ARN,
-// as its service likes it.
-func (s suspect) asks() (calls, names []apply.Question) {
-	q := apply.Question{Account: s.res.Account, Partition: resolve.Partition(s.event.Region), Region: s.event.Region}
-	call := func(name string) { q := q; q.Call = name; calls = append(calls, q) }
-	name := func(name string) { q := q; q.Resource = name; names = append(names, q) }
+// asked are the questions about a resource, those of a set once the sets before didn't
+// tell: for calls, which always have an answer; and, where there are too many such calls,
+// for its name and its ARN, under which CloudTrail may have it, as its service likes it.
+type asked [3][]apply.Question
+
+func (s suspect) asks() (all asked) {
+	add := func(n int, call, resource string) {
+		all[n] = append(all[n], apply.Question{Account: s.res.Account, Partition: resolve.Partition(s.event.Region), Region: s.event.Region, Call: call, Resource: resource})
+	}
 	if !s.unique {
-		call(s.event.Name)
-		call(undo(s.event.Name))
+		add(0, s.event.Name, "")
+		add(0, undo(s.event.Name), "")
 	}
 	if s.cors {
-		call(removeCORS)
+		add(0, removeCORS, "")
 	}
-	name(s.res.Name())
-	name(s.res.ARN)
-	return calls, names
+	add(1, "", s.res.Name())
+	add(2, "", s.res.ARN)
+	return all
 }
 
 // past is a call of the history, with its event, nil where the record can't be read, and
@@ -186,32 +181,65 @@ type answer struct {
 	err   error
 }
 
-// archive has the answers about a batch's suspects. Each is asked for once, and when
-// somebody wants it.
-type archive map[apply.Question]func() answer
+// archive has the answers about a batch's suspects.
+type archive map[apply.Question]answer
 
-func (p *Pipeline) open(ctx context.Context, suspects []suspect) archive {
+// ask asks the questions of a set about the suspects of which enough isn't known yet,
+// each once, since the earliest event that it is about.
+func (p *Pipeline) ask(ctx context.Context, a archive, suspects []suspect, set int) {
 	since := map[apply.Question]time.Time{}
 	for _, s := range suspects {
-		calls, names := s.asks()
-		for _, q := range append(calls, names...) {
+		if _, known, err := a.of(s); known || err != nil {
+			continue
+		}
+		for _, q := range s.asks()[set] {
 			if at, there := since[q]; !there || s.event.Time.Before(at) {
 				since[q] = s.event.Time
 			}
 		}
 	}
-	a := archive{}
-	for q, at := range since {
-		a[q] = sync.OnceValue(func() answer {
-			calls, from, err := p.Late.Historian.History(ctx, q, at)
-			got := answer{from: from, err: err}
+	questions := slices.Collect(maps.Keys(since))
+	answers := make([]answer, len(questions))
+	var wg sync.WaitGroup
+	room := make(chan struct{}, atOnce)
+	for i, q := range questions {
+		wg.Go(func() {
+			room <- struct{}{}
+			defer func() { <-room }()
+			calls, from, err := p.Late.Historian.History(ctx, q, since[q])
+			answers[i] = answer{from: from, err: err}
 			for _, c := range calls {
-				got.calls = append(got.calls, p.read(c))
+				answers[i].calls = append(answers[i].calls, p.read(c))
 			}
-			return got
 		})
 	}
-	return a
+	wg.Wait()
+	for i, q := range questions {
+		a[q] = answers[i]
+	}
+}
+
+// of is a suspect's history, as far as it was asked for, and whether it is whole: it has
+// the event itself, and all since.
+func (a archive) of(s suspect) (all []past, known bool, err error) {
+	for n, set := range s.asks() {
+		whole, itself := true, false
+		for _, q := range set {
+			got, there := a[q]
+			if got.err != nil {
+				return nil, false, got.err
+			}
+			all = append(all, got.calls...)
+			// Under the resource's name the event comes last, of all calls or of those
+			// that are read.
+			whole = whole && there && (n > 0 || !got.from.After(s.event.Time))
+			itself = itself || slices.ContainsFunc(got.calls, func(c past) bool { return c.ID == s.event.ID })
+		}
+		if whole && itself {
+			return all, true, nil
+		}
+	}
+	return all, false, nil
 }
 
 // read reads a call's record.
@@ -233,34 +261,6 @@ type every struct{}
 
 func (every) RowOff(*catalogue.Row) string   { return "" }
 func (every) LastResort(string, string) bool { return false }
-
-// of is a suspect's history, and whether it is whole: it has the event itself, and all
-// since.
-func (a archive) of(s suspect) (all []past, known bool, err error) {
-	is := func(c past) bool { return c.ID == s.event.ID }
-	byCall, byName := s.asks()
-	whole := len(byCall) > 0
-	for _, q := range byCall {
-		got := a[q]()
-		if got.err != nil {
-			return nil, false, got.err
-		}
-		all, whole = append(all, got.calls...), whole && !got.from.After(s.event.Time)
-	}
-	if whole && slices.ContainsFunc(all, is) {
-		return all, true, nil
-	}
-	for _, q := range byName {
-		got := a[q]()
-		if got.err != nil {
-			return nil, false, got.err
-		}
-		if all = append(all, got.calls...); slices.ContainsFunc(got.calls, is) {
-			return all, true, nil
-		}
-	}
-	return all, false, nil
-}
 
 // named reports whether a call of the history succeeded and is about the resource: by
 // its ARN, or by what that ends in, and then by no other ARN that ends so. Clusters may

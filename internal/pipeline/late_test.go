@@ -175,9 +175,9 @@ func TestLate(t *testing.T) {
 		{name: "too many calls, but those of the table", event: theTable, calls: busy(createTable), tag: "tagged", asked: 3},
 		{name: "too many calls, but those by its ARN", event: theTable, calls: busy(call("1", "dynamodb", "CreateTable", made, named, there, prefix+"t")), tag: "tagged", asked: 4},
 		{name: "too many calls, and deleted", event: theTable, calls: busy(call("2", "dynamodb", "DeleteTable", later, named, gone, "t"), createTable), tag: "skipped superseded", asked: 3},
-		{name: "throttled", event: theTable, err: &smithy.GenericAPIError{Code: "ThrottlingException"}, tag: "retry ThrottlingException", asked: 1},
-		{name: "no permission", event: theTable, err: &smithy.GenericAPIError{Code: "AccessDeniedException"}, tag: "failed late-unverified", asked: 1},
-		{name: "no permission, of a slow table", event: theTable, err: &smithy.GenericAPIError{Code: "AccessDeniedException"}, ours: true, tag: "tagged", asked: 1},
+		{name: "throttled", event: theTable, err: &smithy.GenericAPIError{Code: "ThrottlingException"}, tag: "retry ThrottlingException", asked: 2},
+		{name: "no permission", event: theTable, err: &smithy.GenericAPIError{Code: "AccessDeniedException"}, tag: "failed late-unverified", asked: 2},
+		{name: "no permission, of a slow table", event: theTable, err: &smithy.GenericAPIError{Code: "AccessDeniedException"}, ours: true, tag: "tagged", asked: 2},
 
 		{name: "a second call answered with the queue", event: theQueue, calls: []recorded{call("2", "sqs", "CreateQueue", later, `{"queueName":"t"}`, `{"queueUrl":"https://sqs.eu-west-1.amazonaws.com/111122223333/t"}`, ""), createQueue}, tag: "tagged", asked: 2},
 		{name: "deleted by its URL", event: theQueue, calls: []recorded{call("2", "sqs", "DeleteQueue", later, `{"queueUrl":"https://sqs.eu-west-1.amazonaws.com/111122223333/t"}`, "null", ""), createQueue}, tag: "skipped superseded", asked: 2},
