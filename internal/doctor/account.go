@@ -161,7 +161,7 @@ func judge(s *stack) Finding {
 
 // job is one of the hub's functions.
 type job struct {
-	kind   string // tagger or cors
+	kind   string // tagger, cors or ledger
 	name   string
 	found  *lambda.GetFunctionOutput
 	err    error
@@ -192,9 +192,10 @@ func (v *visit) findFunctions(ctx context.Context) {
 	for _, j := range []job{
 		{kind: "tagger", name: v.hub.output("TaggerFunctionName")},
 		{kind: "cors", name: v.hub.output("CorsFunctionName")},
+		{kind: "ledger", name: v.hub.output("LedgerFunctionName")},
 	} {
 		if j.name == "" {
-			if j.kind == "cors" {
+			if j.kind != "tagger" {
 				continue // a configuration may have it off
 			}
 			j.name = deployment.FunctionName(j.kind)
@@ -257,6 +258,9 @@ func (v *visit) global() string {
 // arrive.
 func (v *visit) companions() []string {
 	regions, _ := catalogue.Companions(v.rows, v.partition)
+	if global := catalogue.GlobalSessions(v.partition); v.policy.LookUps.Ledger && global != "" && !slices.Contains(regions, global) {
+		regions = append(regions, global)
+	}
 	return slices.DeleteFunc(regions, func(r string) bool { return r == v.region })
 }
 

@@ -97,6 +97,7 @@ func checks() []check {
 		{"queues", (*visit).queues},
 		{"functions", (*visit).lambdas},
 		{"writing", (*visit).parameters},
+		{"look-ups", (*visit).lookUps},
 		{"permissions", (*visit).permissions},
 		{"scp", (*visit).controlPolicies},
 		{"stacksets", (*visit).stackSets},

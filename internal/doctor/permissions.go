@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,8 @@ import (
 
 	"autotagger/internal/catalogue"
 	"autotagger/internal/deployment"
+	"autotagger/internal/ledger"
+	"autotagger/internal/lookup"
 )
 
 // simulated is how many actions are simulated in one call; IAM sets no limit that
@@ -30,16 +33,19 @@ func (v *visit) permissions(ctx context.Context) []Finding {
 	}
 	var findings []Finding
 	for _, j := range v.functions {
-		actions := v.actions(j.kind)
-		named := deployment.FunctionRole(j.kind, v.region)
-		if v.organization {
-			named = deployment.SpokeRole(j.kind)
+		inAccounts, own, err := v.actions(j.kind)
+		if err != nil {
+			return []Finding{{"", Fail, "catalogue", err.Error(), "build autotagger anew"}}
 		}
-		role := fmt.Sprintf("arn:%s:iam::%s:role/%s", v.partition, v.account, named)
-		if own := aws.ToString(j.config().Role); own != "" && !v.organization {
-			role = own
+		ownRole := cmp.Or(aws.ToString(j.config().Role), v.role(deployment.FunctionRole(j.kind, v.region)))
+		if v.organization && len(inAccounts) > 0 {
+			findings = append(findings, v.simulate(ctx, v.role(deployment.SpokeRole(j.kind)), inAccounts)...)
+		} else {
+			own = append(inAccounts, own...)
 		}
-		findings = append(findings, v.simulate(ctx, role, actions)...)
+		if len(own) > 0 {
+			findings = append(findings, v.simulate(ctx, ownRole, own)...)
+		}
 	}
 	if v.organization {
 		findings = append(findings, Finding{"", Info, "spokes", "roles in other accounts can't be seen from here", "they come from one template; what an account refuses is in the dashboard's widget of denied calls"})
@@ -47,12 +53,31 @@ func (v *visit) permissions(ctx context.Context) []Finding {
 	return findings
 }
 
-// actions are what a function needs.
-func (v *visit) actions(kind string) []string {
-	if kind == "cors" {
-		return []string{"s3:GetBucketCORS", "s3:PutBucketCORS"}
+func (v *visit) role(name string) string {
+	return fmt.Sprintf("arn:%s:iam::%s:role/%s", v.partition, v.account, name)
+}
+
+// actions are what a function needs in the accounts of events, and in the hub's own
+// for look-ups. Those that are granted under conditions which a simulation doesn't know
+// are left out: puts into the table under some keys only, and the identity store's in
+// spokes.
+func (v *visit) actions(kind string) (inAccounts, own []string, err error) {
+	switch kind {
+	case "cors":
+		return []string{"s3:GetBucketCORS", "s3:PutBucketCORS"}, nil, nil
+	case "ledger":
+		return nil, ledger.WriterActions(), nil
 	}
-	return catalogue.Actions(v.rows)
+	inAccounts, own, err = lookup.Actions(catalogue.Default(), v.policy)
+	if v.policy.LookUps.IdentityStore != nil && v.policy.LookUps.IdentityStore.Account != "" {
+		inAccounts = slices.DeleteFunc(inAccounts, func(a string) bool { return strings.HasPrefix(a, "identitystore:") || strings.HasPrefix(a, "sso:") })
+	}
+	if v.policy.LookUps.Ledger {
+		own = append(own, ledger.ReaderActions()...)
+	}
+	inAccounts = append(inAccounts, catalogue.Actions(v.rows)...)
+	slices.Sort(inAccounts)
+	return slices.Compact(inAccounts), own, err
 }
 
 // batch is what one simulation asks: actions on a resource.
@@ -70,6 +95,8 @@ func (v *visit) batches(actions []string) []batch {
 		switch {
 		case strings.HasPrefix(a, "apigateway:"):
 			resource = fmt.Sprintf("arn:%s:apigateway:%s::/tags/any", v.partition, v.region)
+		case strings.HasPrefix(a, "dynamodb:") && slices.Contains(append(ledger.ReaderActions(), ledger.WriterActions()...), a):
+			resource = fmt.Sprintf("arn:%s:dynamodb:%s:%s:table/%s", v.partition, v.region, v.account, deployment.Table)
 		case strings.HasSuffix(a, "BucketCORS"):
 			resource = fmt.Sprintf("arn:%s:s3:::any", v.partition)
 		}

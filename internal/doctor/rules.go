@@ -43,6 +43,9 @@ func (v *visit) rules(ctx context.Context) []Finding {
 		for _, r := range ours {
 			made[aws.ToString(r.Name)] = true
 		}
+		if bus == deployment.Bus || !v.organization {
+			findings = append(findings, v.sessions(v.region, bus, ours)...)
+		}
 		off := disabled(ours)
 		for _, name := range off {
 			findings = append(findings, switchedOff(v.region, bus, name))
@@ -137,6 +140,7 @@ func (v *visit) forwarding(ctx context.Context) []Finding {
 			without = append(without, region)
 		default:
 			with = append(with, region)
+			findings = append(findings, v.sessions(region, defaultBus, s.rules)...)
 			for _, name := range disabled(s.rules) {
 				findings = append(findings, switchedOff(region, defaultBus, name))
 			}

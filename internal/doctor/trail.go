@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -25,6 +26,7 @@ type trail struct {
 	mend     string
 	without  []string // sources whose calls it leaves out
 	filters  []string // other fields that it selects by
+	noReads  bool     // it leaves out the read-only calls that begin sessions
 	delivery string   // what keeps it from writing to its bucket
 }
 
@@ -113,7 +115,9 @@ func (v *visit) study(ctx context.Context, found types.Trail) *trail {
 		return t
 	}
 	sources := v.sources()
-	t.without, t.filters = leftOut(selectors, sources)
+	t.without, t.filters = leftOut(selectors, sources, false)
+	unread, _ := leftOut(selectors, []string{sts}, true)
+	t.noReads = len(unread) > 0
 	if len(t.without) == len(sources) && len(sources) > 0 {
 		t.why = "its event selectors leave out the management events that write"
 		t.mend = "aws cloudtrail put-event-selectors --region " + home + " --trail-name " + arn +
@@ -143,7 +147,12 @@ func (v *visit) covered(region string, there []*trail) []Finding {
 	}
 	switch {
 	case len(good) > 0:
-		return selected(region, good)
+		findings := selected(region, good)
+		if v.policy.LookUps.Ledger && !slices.ContainsFunc(good, func(t *trail) bool { return !t.noReads }) {
+			findings = append(findings, Finding{"", Warn, region, "the trail's event selectors leave out read-only calls, such as AssumeRole: sessions aren't recorded, and chains of roles end there",
+				"aws cloudtrail put-event-selectors, with ReadWriteType All"})
+		}
+		return findings
 	case len(unclear) > 0:
 		f := unseen(region, unclear[0].err)
 		f.Found = "whether the trail " + unclear[0].name() + " logs " + f.Found
@@ -193,23 +202,31 @@ func (v *visit) sources() []string {
 	return all
 }
 
-// leftOut lists the sources of whose writing calls no selector takes any, and the
-// fields, beside those understood here, that selectors ask for.
+// sts is the event source of sessions.
+const sts = "sts.amazonaws.com"
+
+// leftOut lists the sources of whose calls, those that write or those that are
+// read-only, no selector takes any, and the fields, beside those understood here, that
+// selectors ask for.
 // https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_EventSelector.html
 // https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_AdvancedFieldSelector.html
-func leftOut(s *cloudtrail.GetEventSelectorsOutput, sources []string) (without, filters []string) {
+func leftOut(s *cloudtrail.GetEventSelectorsOutput, sources []string, readOnly bool) (without, filters []string) {
 	if len(s.EventSelectors)+len(s.AdvancedEventSelectors) == 0 {
 		return nil, nil // the default: all management events
 	}
 	conditional := map[string]bool{}
+	but := types.ReadWriteTypeReadOnly
+	if readOnly {
+		but = types.ReadWriteTypeWriteOnly
+	}
 	for _, source := range sources {
 		taken := slices.ContainsFunc(s.EventSelectors, func(e types.EventSelector) bool {
 			return (e.IncludeManagementEvents == nil || *e.IncludeManagementEvents) &&
-				e.ReadWriteType != types.ReadWriteTypeReadOnly &&
+				e.ReadWriteType != but &&
 				!slices.Contains(e.ExcludeManagementEventSources, source)
 		})
 		for _, a := range s.AdvancedEventSelectors {
-			ok, fields := takes(a, source)
+			ok, fields := takes(a, source, readOnly)
 			taken = taken || ok
 			if ok {
 				for _, f := range fields {
@@ -224,12 +241,12 @@ func leftOut(s *cloudtrail.GetEventSelectorsOutput, sources []string) (without, 
 	return without, slices.Sorted(maps.Keys(conditional))
 }
 
-// takes reports whether an advanced selector takes management events that write,
-// of a source, and by which other fields it selects.
-func takes(a types.AdvancedEventSelector, source string) (ok bool, others []string) {
+// takes reports whether an advanced selector takes management events of a source, and by
+// which other fields it selects.
+func takes(a types.AdvancedEventSelector, source string, readOnly bool) (ok bool, others []string) {
 	for _, f := range a.FieldSelectors {
 		field := aws.ToString(f.Field)
-		value, understood := map[string]string{"eventCategory": "Management", "readOnly": "false", "eventSource": source}[field]
+		value, understood := map[string]string{"eventCategory": "Management", "readOnly": strconv.FormatBool(readOnly), "eventSource": source}[field]
 		if !understood {
 			others = append(others, field)
 		} else if !allows(f, value) {
