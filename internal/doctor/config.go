@@ -6,19 +6,25 @@ import (
 	"strings"
 
 	"autotagger/internal/catalogue"
+	"autotagger/internal/lookup"
 	"autotagger/internal/policy"
 )
 
 // configuration reads the configuration as a deployment reads it. Without a usable
 // one the checks go on with the default.
-func (v *visit) configuration(file string) []Finding {
+func (v *visit) configuration(file string) (findings []Finding) {
 	const name = "configuration"
 	all, err := catalogue.Default().All()
 	if err != nil {
 		return []Finding{{name, Fail, "catalogue", err.Error(), "build autotagger anew"}}
 	}
 	v.policy = policy.Default()
-	defer func() { v.rows = v.policy.RowsOn(all) }()
+	defer func() {
+		v.rows = v.policy.RowsOn(all)
+		if v.spokeLookUps, v.ownLookUps, err = lookup.Actions(catalogue.Default(), v.policy); err != nil {
+			findings = append(findings, Finding{name, Fail, "catalogue", err.Error(), "build autotagger anew"})
+		}
+	}()
 	if file == "" {
 		return []Finding{{name, Warn, "autotagger.yaml", "there is none here", "cp autotagger.example.yaml autotagger.yaml, or name another with --config"}}
 	}

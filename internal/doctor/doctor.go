@@ -70,6 +70,9 @@ type visit struct {
 	policy   *policy.Policy
 	deployed string           // the file that policy is of; empty if it is the default
 	rows     []*catalogue.Row // of the calls that are handled
+	// spokeLookUps and ownLookUps are the actions that look-ups take, in the accounts of
+	// events and in the hub's.
+	spokeLookUps, ownLookUps []string
 
 	account, region, partition string
 	principal                  string // whose credentials these are

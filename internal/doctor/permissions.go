@@ -16,7 +16,6 @@ import (
 	"autotagger/internal/catalogue"
 	"autotagger/internal/deployment"
 	"autotagger/internal/ledger"
-	"autotagger/internal/lookup"
 )
 
 // simulated is how many actions are simulated in one call; IAM sets no limit that
@@ -33,10 +32,7 @@ func (v *visit) permissions(ctx context.Context) []Finding {
 	}
 	var findings []Finding
 	for _, j := range v.functions {
-		inAccounts, own, err := v.actions(j.kind)
-		if err != nil {
-			return []Finding{{"", Fail, "catalogue", err.Error(), "build autotagger anew"}}
-		}
+		inAccounts, own := v.actions(j.kind)
 		ownRole := cmp.Or(aws.ToString(j.config().Role), v.role(deployment.FunctionRole(j.kind, v.region)))
 		if v.organization && len(inAccounts) > 0 {
 			findings = append(findings, v.simulate(ctx, v.role(deployment.SpokeRole(j.kind)), inAccounts)...)
@@ -61,23 +57,23 @@ func (v *visit) role(name string) string {
 // for look-ups. Those that are granted under conditions which a simulation doesn't know
 // are left out: puts into the table under some keys only, and the identity store's in
 // spokes.
-func (v *visit) actions(kind string) (inAccounts, own []string, err error) {
+func (v *visit) actions(kind string) (inAccounts, own []string) {
 	switch kind {
 	case "cors":
-		return []string{"s3:GetBucketCORS", "s3:PutBucketCORS"}, nil, nil
+		return []string{"s3:GetBucketCORS", "s3:PutBucketCORS"}, nil
 	case "ledger":
-		return nil, ledger.WriterActions(), nil
+		return nil, ledger.WriterActions()
 	}
-	inAccounts, own, err = lookup.Actions(catalogue.Default(), v.policy)
-	if v.policy.LookUps.IdentityStore != nil && v.policy.LookUps.IdentityStore.Account != "" {
-		inAccounts = slices.DeleteFunc(inAccounts, func(a string) bool { return strings.HasPrefix(a, "identitystore:") || strings.HasPrefix(a, "sso:") })
-	}
+	inAccounts = slices.DeleteFunc(slices.Clone(v.spokeLookUps), func(a string) bool {
+		return strings.HasPrefix(a, "identitystore:") || strings.HasPrefix(a, "sso:")
+	})
+	inAccounts = append(inAccounts, catalogue.Actions(v.rows)...)
+	slices.Sort(inAccounts)
+	own = slices.Clone(v.ownLookUps)
 	if v.policy.LookUps.Ledger {
 		own = append(own, ledger.ReaderActions()...)
 	}
-	inAccounts = append(inAccounts, catalogue.Actions(v.rows)...)
-	slices.Sort(inAccounts)
-	return slices.Compact(inAccounts), own, err
+	return slices.Compact(inAccounts), own
 }
 
 // batch is what one simulation asks: actions on a resource.

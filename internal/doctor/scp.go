@@ -153,7 +153,8 @@ func (v *visit) judgeLevel(l level, org *types.Organization) []Finding {
 	}
 	var missing []string
 	for _, kind := range []string{"tagger", "cors"} {
-		for _, a := range v.actions(kind) {
+		actions, _ := v.actions(kind)
+		for _, a := range actions {
 			if r := iampolicy.Evaluate(v.request(kind, a, org), docs...); r.Decision == iampolicy.NotAllowed {
 				missing = append(missing, a)
 			}
@@ -183,7 +184,8 @@ func (v *visit) denials(p controlPolicy, subject string, org *types.Organization
 		s.Resources, s.NotResources = nil, nil
 		var certain, perhaps []string
 		for _, kind := range []string{"tagger", "cors"} {
-			for _, a := range v.actions(kind) {
+			actions, _ := v.actions(kind)
+			for _, a := range actions {
 				r := v.request(kind, a, org)
 				decidable, open := s, []string(nil)
 				decidable.Conditions = nil

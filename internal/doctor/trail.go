@@ -116,7 +116,7 @@ func (v *visit) study(ctx context.Context, found types.Trail) *trail {
 	}
 	sources := v.sources()
 	t.without, t.filters = leftOut(selectors, sources, false)
-	unread, _ := leftOut(selectors, []string{sts}, true)
+	unread, _ := leftOut(selectors, []string{"sts.amazonaws.com"}, true)
 	t.noReads = len(unread) > 0
 	if len(t.without) == len(sources) && len(sources) > 0 {
 		t.why = "its event selectors leave out the management events that write"
@@ -201,9 +201,6 @@ func (v *visit) sources() []string {
 	}
 	return all
 }
-
-// sts is the event source of sessions.
-const sts = "sts.amazonaws.com"
 
 // leftOut lists the sources of whose calls, those that write or those that are
 // read-only, no selector takes any, and the fields, beside those understood here, that

@@ -136,8 +136,10 @@ func recipients(c *catalogue.Catalogue, rule string, event *cloudtrail.Event, un
 	switch {
 	case !strings.HasPrefix(rule, deployment.RulePrefix(deployment.Forward)) || unreadable != nil:
 		return nil
+	case slices.Contains(catalogue.LedgerSources(), event.Source):
+		return []string{deployment.Ledger}
 	case makesBucket(c, event):
-		return Functions()
+		return []string{deployment.Tagger, deployment.CORS}
 	}
 	return []string{deployment.Tagger}
 }

@@ -18,7 +18,9 @@ import (
 )
 
 // Functions are the functions that have dead letters.
-func Functions() []string { return []string{deployment.Tagger, deployment.CORS} }
+func Functions() []string {
+	return []string{deployment.Tagger, deployment.CORS, deployment.Ledger}
+}
 
 // Queues are the URLs of a deployment's queues. One that isn't there is absent or "".
 type Queues struct {
