@@ -15,7 +15,7 @@ const (
 )
 
 // makeAsset lays out a function's code in a folder of its own under stage: the
-// bootstrap from the build folder and the configuration. The build folder
+// bootstrap from the build folder and, if there is one, the configuration. The build folder
 // itself isn't touched, so that it holds nothing but what the build made.
 // It returns the folder.
 func makeAsset(stage string, s Settings, function string) (string, error) {
@@ -38,10 +38,11 @@ func makeAsset(stage string, s Settings, function string) (string, error) {
 	// Lambda runs the function as another user, so that everyone must be able
 	// to read, whatever the umask says.
 	// https://docs.aws.amazon.com/lambda/latest/dg/configuration-function-zip.html
-	return dir, errors.Join(
-		write(filepath.Join(dir, bootstrap), code, 0o755),
-		write(filepath.Join(dir, configFile), s.File, 0o644),
-	)
+	err = write(filepath.Join(dir, bootstrap), code, 0o755)
+	if s.File != nil {
+		err = errors.Join(err, write(filepath.Join(dir, configFile), s.File, 0o644))
+	}
+	return dir, err
 }
 
 func write(path string, data []byte, mode fs.FileMode) error {

@@ -67,7 +67,11 @@ func (j *job) patterns() ([]catalogue.Pattern, error) {
 
 // addJob makes the function with its queues, rules and permissions.
 func (h *hub) addJob(j *job, stage string) error {
-	code, err := makeAsset(stage, h.settings, j.name)
+	files := h.settings
+	if !j.writes() {
+		files.File = nil
+	}
+	code, err := makeAsset(stage, files, j.name)
 	if err != nil {
 		return err
 	}

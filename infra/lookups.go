@@ -10,6 +10,7 @@ import (
 
 	"autotagger/internal/catalogue"
 	"autotagger/internal/deployment"
+	"autotagger/internal/ledger"
 	"autotagger/internal/lookup"
 	"autotagger/internal/policy"
 )
@@ -62,7 +63,7 @@ func (h *hub) allowTableKey(role awsiam.Role) {
 
 // allowRecording lets the role of the ledger's function write to the table.
 func (h *hub) allowRecording(role awsiam.Role) error {
-	h.allowTable(role, "Record", []string{"dynamodb:BatchWriteItem"}, nil)
+	h.allowTable(role, "Record", ledger.WriterActions(), nil)
 	h.allowTableKey(role)
 	return nil
 }
@@ -76,10 +77,10 @@ func (h *hub) allowRecording(role awsiam.Role) error {
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
 func (h *hub) allowOwnLookUps(role awsiam.Role) error {
 	if h.table != nil {
-		h.allowTable(role, "Look", []string{"dynamodb:BatchGetItem", "dynamodb:Query"}, nil)
+		h.allowTable(role, "Look", ledger.ReaderActions(), nil)
 		const keys = "dynamodb:LeadingKeys"
-		h.allowTable(role, "Keep", []string{"dynamodb:BatchWriteItem", "dynamodb:PutItem"}, map[string]any{
-			"ForAllValues:StringLike": map[string]any{keys: []string{"written/*", "restored/*"}},
+		h.allowTable(role, "Keep", ledger.KeeperActions(), map[string]any{
+			"ForAllValues:StringLike": map[string]any{keys: ledger.KeeperKeys()},
 			"Null":                    map[string]any{keys: "false"},
 		})
 		h.allowTableKey(role)

@@ -26,9 +26,7 @@
 // come twice and in any order, nothing is read before it is written, and a batch of them
 // is one call for 25.
 //
-// Writing takes the permission dynamodb:BatchWriteItem on the table. Reading takes
-// dynamodb:Query and BatchGetItem; and of the reader's own, BatchWriteItem and PutItem for
-// keys that begin with written/ and restored/ (dynamodb:LeadingKeys).
+// What permissions that takes say [WriterActions], [ReaderActions] and [KeeperActions].
 //
 // # Sessions
 //

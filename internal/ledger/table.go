@@ -41,6 +41,20 @@ func New(cfg aws.Config, name string, o Options) *Table {
 	return &Table{c: awsapi.New(cfg, nil), name: name, region: cfg.Region, now: o.Now}
 }
 
+// WriterActions are the actions of IAM on the table that writing of events takes.
+func WriterActions() []string { return []string{"dynamodb:BatchWriteItem"} }
+
+// ReaderActions are those of Session, Stack, StackSet and Written.
+func ReaderActions() []string { return []string{"dynamodb:BatchGetItem", "dynamodb:Query"} }
+
+// KeeperActions are those of PutWritten and Claim, which use no partition keys but those
+// of [KeeperKeys].
+func KeeperActions() []string { return []string{"dynamodb:BatchWriteItem", "dynamodb:PutItem"} }
+
+// KeeperKeys are globs over partition keys, for the condition dynamodb:LeadingKeys.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+func KeeperKeys() []string { return []string{string(written) + "/*", string(restored) + "/*"} }
+
 // Session returns the session of an access key id, nil where the table has none.
 func (t *Table) Session(ctx context.Context, id string) (*Session, error) {
 	rows, _, err := t.query(ctx, query{id: string(Sessions) + "/" + id, limit: 1})
