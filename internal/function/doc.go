@@ -43,7 +43,8 @@
 //   - Calls, Throttles (Count; Kind, or API): requests sent to AWS, retries
 //     included, and those that AWS refused for their rate. Kind is read or write.
 //   - Ends (Count; End): messages by their end.
-//   - Denied (Count; Account and Service): resources whose tagging AWS refused.
+//   - Denied (Count; Account and Service): times that AWS refused to let a
+//     resource be tagged, or a bucket get its rules.
 //   - TagsRemoved (Count; none, or Service): calls that took our tags away.
 //   - TagLatency (Seconds): from eventTime to the tag written.
 //   - Recorded (Count; Kind): events that the ledger recorded. RecordLatency (Seconds):

@@ -221,9 +221,6 @@ func (h *Handler) count(r *pipeline.Result, e ending) {
 		}
 		if out.Tag != nil {
 			h.outcome(service, string(out.Tag.Outcome))
-			if out.Tag.Outcome == apply.Denied {
-				h.Metrics.Count("Denied", 1, Dimension{"Account", r.Plan.Resources[i].Account}, Dimension{"Service", service})
-			}
 			switch {
 			case out.Tag.Outcome != apply.Tagged:
 			case r.Plan.Restores:
@@ -234,6 +231,11 @@ func (h *Handler) count(r *pipeline.Result, e ending) {
 		}
 		if out.CORS != nil {
 			h.outcome(service, "cors-"+string(out.CORS.Outcome))
+		}
+		for _, f := range fates(out) {
+			if f.outcome == apply.Denied {
+				h.Metrics.Count("Denied", 1, Dimension{"Account", r.Plan.Resources[i].Account}, Dimension{"Service", service})
+			}
 		}
 	}
 }

@@ -48,7 +48,42 @@ func (s *scripted) Tag(ctx context.Context, reqs []apply.Request) []apply.Result
 	return results
 }
 
-func (s *scripted) PutCORS(context.Context, []apply.CORSRequest) []apply.CORSResult { return nil }
+func (s *scripted) PutCORS(_ context.Context, reqs []apply.CORSRequest) []apply.CORSResult {
+	results := make([]apply.CORSResult, len(reqs))
+	for i, r := range reqs {
+		outcome, _, _ := strings.Cut(r.Bucket[strings.LastIndexByte(r.Bucket, ':')+1:], "-")
+		results[i] = apply.CORSResult{Outcome: apply.CORSOutcome(outcome), Why: s.why}
+	}
+	return results
+}
+
+// TestHandleCountsDenials: by account and service, of tags and of buckets' rules, at each
+// try; and the rules get their second try as tags do.
+func TestHandleCountsDenials(t *testing.T) {
+	t.Parallel()
+	bucket := strings.NewReplacer("aws.dynamodb", "aws.s3", "dynamodb.amazonaws.com", "s3.amazonaws.com", "CreateTable", "CreateBucket", `"tableName"`, `"bucketName"`).Replace(table("denied-1"))
+	for event, want := range map[string]string{table("denied-1"): "dynamodb", bucket: "s3"} {
+		h, _, out := newHandler(t, "cors: {exclude-service-buckets: true}")
+		line := h.Line
+		h.Line = func(p *policy.Policy) *pipeline.Pipeline {
+			l := line(p)
+			l.Tag, l.CORS = want != "s3", want == "s3"
+			return l
+		}
+		q := &ledger{}
+		h.Queue = q
+		if left := handle(t, t.Context(), h, event); left != nil || len(q.anew) != 1 {
+			t.Errorf("%s: left is %v, sent anew %v", want, left, q.anew)
+		}
+		counted := false
+		for line := range strings.Lines(out.String()) {
+			counted = counted || strings.Contains(line, `"Denied":1`) && strings.Contains(line, `"Account":"111122223333"`) && strings.Contains(line, `"Service":"`+want+`"`)
+		}
+		if !counted {
+			t.Errorf("%s: the denial isn't counted\n%s", want, out)
+		}
+	}
+}
 
 // steady is a configuration that changes when the test says so.
 type steady struct {
