@@ -44,6 +44,7 @@ const (
 	ByUser           Basis = "user"            // of IAM, of an identity provider, or of a directory
 	BySSO            Basis = "identity-center" // the session's name, which IAM Identity Center sets
 	BySession        Basis = "session"         // the session's name, which whoever assumed the role has chosen
+	ByTrustPolicy    Basis = "trust-policy"    // the session's name, which the role's trust policy says
 	ByRole           Basis = "role"            // the role's name, for a session that names nobody
 	ByService        Basis = "service"         // a service that acted for itself
 	ByAccount        Basis = "account"         // its root, or another account of which no more is known
@@ -98,7 +99,7 @@ func (c Creator) AsRole() Creator {
 // it: what to believe of that is the policy's.
 func (c Creator) Person() bool {
 	switch c.By {
-	case BySourceIdentity, ByUser, BySSO, BySession:
+	case BySourceIdentity, ByUser, BySSO, BySession, ByTrustPolicy:
 		return true
 	}
 	return false

@@ -49,7 +49,7 @@ type ResourceFacts struct {
 
 // Step is one look-up: what was asked, and what came of it.
 type Step struct {
-	Of     string `json:"of"`     // session, stack, parent, principal, account, organizational-unit, user, children
+	Of     string `json:"of"`     // what was looked up: one of package lookup's kinds
 	Asked  string `json:"asked"`  // an id or ARN
 	Answer string `json:"answer"` // in a few words
 }

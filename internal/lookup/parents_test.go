@@ -1,0 +1,322 @@
+package lookup_test
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"autotagger/internal/catalogue"
+	"autotagger/internal/cloudtrail"
+	"autotagger/internal/lookup"
+)
+
+const byParents = "look-ups: {ledger: true, parents: true}\ntags: {created-via: true}\ncost-center: [{parent-tag: cc}]"
+
+// stack is a stack's ARN.
+func stack(name string) string {
+	return "arn:aws:cloudformation:" + region + ":" + account + ":stack/" + name + "/6f0f4c10-0000-11f0-8f00-0a1b2c3d4e5f"
+}
+
+// makes is the operation that makes a stack.
+func makes(t testing.TB, by object, name string, tags ...string) *cloudtrail.Event {
+	t.Helper()
+	list := []object{}
+	for i := 0; i < len(tags); i += 2 {
+		list = append(list, object{"key": tags[i], "value": tags[i+1]})
+	}
+	return record(t, noon.Add(-2*time.Minute), "cloudformation", "CreateStack", by, object{"stackName": name, "tags": list}, object{"stackId": stack(name)})
+}
+
+// nested is CloudFormation's word on a stack.
+func nested(in string, tags ...string) string {
+	var b strings.Builder
+	b.WriteString("<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>x</StackName>")
+	if in != "" {
+		b.WriteString("<ParentId>" + stack("middle") + "</ParentId><RootId>" + stack(in) + "</RootId>")
+	}
+	b.WriteString("<Tags>")
+	for i := 0; i < len(tags); i += 2 {
+		b.WriteString("<member><Key>" + tags[i] + "</Key><Value>" + tags[i+1] + "</Value></member>")
+	}
+	return b.String() + "</Tags></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
+}
+
+// cfn is CloudFormation at work under a service role.
+func cfn() object {
+	return via(session("cfn-exec", "AWSCloudFormation", "ASIACFN"), "cloudformation")
+}
+
+// TestNestedStack: what a nested stack three deep makes, under a service role, is the
+// doing of whoever began the outermost one's operation; each link is asked about once.
+func TestNestedStack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, byParents)
+	w.says("cloudformation:DescribeStacks", 200, nested("outer"))
+	w.records(
+		assume(t, user("alice"), "Deploy", "1234567890", "ASIADEPLOY"),
+		makes(t, session("Deploy", "1234567890", "ASIADEPLOY"), "outer", "cc", "42"),
+		makes(t, cfn(), "middle"), makes(t, cfn(), "inner"),
+	)
+	e := table(t, cfn(), "t", "aws:cloudformation:stack-id", stack("inner"))
+	p, f := w.find(e)
+	r := p.Resources[0]
+	if r.Tags["creator"] != "alice" || r.Tags["created-via"] != "role/Deploy stack/outer stack/inner cloudformation.amazonaws.com" || r.Tags["cost-center"] != "42" || f.Missing != "" {
+		t.Errorf("tags %v, facts %+v", r.Tags, f)
+	}
+	// The inner stack's operation, what it is nested in, the outer's, and one role.
+	if n, what := w.asked(); n != 4 || what != "cloudformation:DescribeStacks×1 dynamodb:Query×3" {
+		t.Errorf("the first time asked %s", what)
+	}
+	for kind, outcomes := range w.outcomes {
+		if want := map[lookup.Kind]int{lookup.Stack: 3, lookup.Session: 1}[kind]; len(outcomes) != want {
+			t.Errorf("%s: %v", kind, outcomes)
+		}
+	}
+	w.forget()
+	if p, _ := w.find(e); p.Resources[0].Tags["creator"] != "alice" {
+		t.Errorf("the second time %v", p.Resources[0].Tags)
+	}
+	if n, what := w.asked(); n > 0 {
+		t.Errorf("the second time asked %s", what)
+	}
+}
+
+// group makes an Auto Scaling group with tags.
+func (w *world) group(name string, tags ...string) {
+	w.Helper()
+	form := url.Values{
+		"LaunchConfigurationName": {name}, "ImageId": {"ami-12c6146b"}, "InstanceType": {"t2.micro"},
+	}
+	const service, version = "autoscaling", "2011-01-01"
+	w.call("Auto Scaling", service, catalogue.Query, version, "CreateLaunchConfiguration", form, nil)
+	form = url.Values{
+		"AutoScalingGroupName": {name}, "LaunchConfigurationName": {name}, "MinSize": {"0"}, "MaxSize": {"0"},
+		"AvailabilityZones.member.1": {region + "a"},
+	}
+	for i := 0; i < len(tags); i += 2 {
+		at := fmt.Sprintf("Tags.member.%d.", i/2+1)
+		form.Set(at+"Key", tags[i])
+		form.Set(at+"Value", tags[i+1])
+		form.Set(at+"ResourceId", name)
+		form.Set(at+"ResourceType", "auto-scaling-group")
+		form.Set(at+"PropagateAtLaunch", "false")
+	}
+	w.call("Auto Scaling", service, catalogue.Query, version, "CreateAutoScalingGroup", form, nil)
+	w.forget()
+}
+
+// TestGroupOfStackOfPipeline: an instance of a group that a stack made, which a pipeline on
+// GitHub made, is the pipeline's.
+func TestGroupOfStackOfPipeline(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, byParents)
+	w.group("web of app", "aws:cloudformation:stack-id", stack("app"), "cc", "7")
+	w.records(
+		record(t, noon.Add(-5*time.Minute), "sts", "AssumeRoleWithWebIdentity", object{"type": "WebIdentityUser", "userName": "repo:org/app:ref:refs/heads/main"},
+			object{"roleArn": "arn:aws:iam::" + account + ":role/Deploy", "roleSessionName": "GitHubActions"},
+			object{"credentials": object{"accessKeyId": id("ASIAGROUP")}, "subjectFromWebIdentityToken": "repo:org/app:ref:refs/heads/main"}),
+		makes(t, session("Deploy", "GitHubActions", "ASIAGROUP"), "app"),
+	)
+	e := instances(t, linked("autoscaling"), []string{"i-0123456789abcdef0"}, "aws:autoscaling:groupName", "web of app")
+	p, f := w.find(e)
+	r := p.Resources[0]
+	if r.Tags["creator"] != "repo:org/app:ref:refs/heads/main" || r.Tags["created-via"] != "role/Deploy stack/app group/web_of_app autoscaling.amazonaws.com" || r.Tags["cost-center"] != "7" {
+		t.Errorf("tags %v, facts %+v", r.Tags, f)
+	}
+	if n, what := w.asked(); n != 3 || what != "autoscaling:DescribeTags×1 dynamodb:Query×2" {
+		t.Errorf("the first time asked %s", what)
+	}
+	w.forget()
+	w.find(e)
+	if n, what := w.asked(); n > 0 {
+		t.Errorf("the second time asked %s", what)
+	}
+	// Once the group has its creator, that is the answer.
+	w.pass(time.Minute)
+	w.group("tagged", "creator", "dora@example.com", "created-via", "role/Admin")
+	p, _ = w.find(instances(t, linked("autoscaling"), []string{"i-0123456789abcdef0"}, "aws:autoscaling:groupName", "tagged"))
+	if r := p.Resources[0]; r.Tags["creator"] != "dora@example.com" || r.Tags["created-via"] != "role/Admin group/tagged autoscaling.amazonaws.com" || !strings.HasPrefix(r.CreatorSource, "parent arn:aws:autoscaling:") {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestNoParentAnswers: the service stays named, with the reason, and the link is waited
+// for once.
+func TestNoParentAnswers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, byParents)
+	w.group("bare")
+	launch := func(at time.Duration, group string) *cloudtrail.Event {
+		e := instances(t, linked("autoscaling"), []string{"i-0123456789abcdef0"}, "aws:autoscaling:groupName", group)
+		e.Time = noon.Add(at)
+		return e
+	}
+	p, f := w.find(launch(0, "bare"))
+	if p.Creator.Name != "autoscaling.amazonaws.com" || !strings.HasPrefix(f.Missing, "creator of arn:aws:autoscaling:") || !f.Until.Equal(noon.Add(3*time.Minute)) {
+		t.Errorf("%+v", f)
+	}
+	// Ten minutes later the group's own event should have come, so nothing is waited for.
+	w.pass(10 * time.Minute)
+	if _, f := w.find(launch(11*time.Minute, "bare")); f.Missing == "" || f.Until.After(w.clock()) {
+		t.Errorf("ten minutes later: %+v", f)
+	}
+	if p, f := w.find(launch(11*time.Minute, "deleted")); p.Creator.Name != "autoscaling.amazonaws.com" || !f.Until.Equal(noon.Add(14*time.Minute)) {
+		t.Errorf("a deleted group: %+v", f)
+	}
+	w.refuses("autoscaling:DescribeTags")
+	if p, f := w.find(launch(11*time.Minute, "secret")); p.Creator.Name != "autoscaling.amazonaws.com" || f.Missing != "" || len(f.Steps) == 0 || f.Steps[0].Answer != "denied: AccessDenied" {
+		t.Errorf("a group that may not be read: %+v", f)
+	}
+}
+
+// TestOwnTags: what the record doesn't name, the resource's own tags may; they are read
+// once for a batch and handed back.
+func TestOwnTags(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, byParents)
+	w.records(makes(t, user("alice"), "own"))
+	var batch []*cloudtrail.Event
+	for i := range 5 {
+		name := fmt.Sprint("own-", i)
+		w.call("DynamoDB", "dynamodb", catalogue.JSON10, "DynamoDB_20120810", "CreateTable", nil, map[string]any{
+			"TableName": name, "BillingMode": "PAY_PER_REQUEST",
+			"KeySchema":            []any{map[string]string{"AttributeName": "id", "KeyType": "HASH"}},
+			"AttributeDefinitions": []any{map[string]string{"AttributeName": "id", "AttributeType": "S"}},
+			"Tags":                 []any{map[string]string{"Key": "aws:cloudformation:stack-id", "Value": stack("own")}},
+		})
+		batch = append(batch, table(t, cfn(), name))
+	}
+	w.forget()
+	for _, f := range w.Find(context.Background(), w.plans(batch...)) {
+		if f.Creator == nil || f.Creator.Name != "alice" || f.Resources[0].Own["aws:cloudformation:stack-id"] != stack("own") {
+			t.Errorf("%+v", f)
+		}
+	}
+	// All tags in one call; the stack's operations in one.
+	if n, what := w.asked(); n > 3 || !strings.HasSuffix(what, "tag:GetResources×1") {
+		t.Errorf("asked %s", what)
+	}
+	// A resource that isn't there yet is waited for.
+	if _, f := w.find(table(t, cfn(), "nowhere")); !strings.HasPrefix(f.Missing, "tags of ") {
+		t.Errorf("%+v", f)
+	}
+}
+
+// TestParentsCircle: parents that name each other end the search.
+func TestParentsCircle(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, byParents)
+	for _, tags := range [][2]string{{"one", "two"}, {"two", "one"}} {
+		w.group("circle-"+tags[0], "aws:autoscaling:groupName", "circle-"+tags[1])
+	}
+	p, f := w.find(instances(t, linked("autoscaling"), []string{"i-0123456789abcdef0"}, "aws:autoscaling:groupName", "circle-one"))
+	if n, what := w.asked(); n != 2 || p.Creator.Name != "autoscaling.amazonaws.com" || f.Steps[len(f.Steps)-1].Answer != "the parents go in a circle" {
+		t.Errorf("asked %s, %+v", what, f)
+	}
+}
+
+// TestStacks: who is behind a stack, by what is known of it.
+func TestStacks(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, byParents)
+	const guid = "6f0f4c10-1111-11f0-8f00-0a1b2c3d4e5f"
+	execution := via(session("StackSetExecution", guid, "ASIAEXEC"), "cloudformation")
+	old := makes(t, user("bob"), "old")
+	old.Time = noon.Add(-time.Hour)
+	w.records(
+		old, makes(t, user("alice"), "plain"), makes(t, via(user("alice"), "cloudformation"), "forwarded"),
+		makes(t, via(session("launch", "servicecatalog", "ASIASC"), "servicecatalog"), "product", "aws:servicecatalog:provisioningPrincipalArn", "arn:aws:sts::"+account+":assumed-role/AWSReservedSSO_Dev_0123456789abcdef/erin"),
+		makes(t, execution, "StackSet-base-"+guid),
+		makes(t, user("mallory"), "StackSet-mine-"+guid),
+		record(t, noon.Add(-time.Hour), "cloudformation", "CreateStackSet", user("frank"), object{"stackSetName": "base"}, object{"stackSetId": "base:" + guid}),
+		record(t, noon.Add(-time.Hour), "cloudformation", "CreateStackSet", user("grace"), object{"stackSetName": "mine"}, object{"stackSetId": "mine:" + guid}),
+	)
+	w.says("cloudformation:DescribeStacks", 400, `<ErrorResponse><Error><Code>ValidationError</Code></Error></ErrorResponse>`)
+	for name, c := range map[string]struct{ creator, path, missing string }{
+		"plain":                    {"alice", "stack/plain cloudformation.amazonaws.com", ""},
+		"forwarded":                {"alice", "stack/forwarded cloudformation.amazonaws.com", ""},
+		"product":                  {"erin", "service-catalog/erin stack/product cloudformation.amazonaws.com", ""},
+		"old":                      {"bob", "stack/old cloudformation.amazonaws.com", "operation of " + stack("old")}, // an update may be behind
+		"StackSet-base-" + guid:    {"frank", "stack-set/base stack/StackSet-base-" + guid + " cloudformation.amazonaws.com", ""},
+		"StackSet-mine-" + guid:    {"mallory", "stack/StackSet-mine-" + guid + " cloudformation.amazonaws.com", ""},
+		"StackSet-unknown-" + guid: {"cfn-exec", "cloudformation.amazonaws.com", "operation of " + stack("StackSet-unknown-"+guid)},
+		"nowhere":                  {"cfn-exec", "cloudformation.amazonaws.com", "operation of " + stack("nowhere")},
+	} {
+		p, f := w.find(table(t, cfn(), "t", "aws:cloudformation:stack-id", stack(name)))
+		if r := p.Resources[0]; r.Tags["creator"] != c.creator || r.Tags["created-via"] != c.path || f.Missing != c.missing {
+			t.Errorf("%s: tags %v, missing %q, steps %v", name, r.Tags, f.Missing, f.Steps)
+		}
+	}
+}
+
+// TestOthersParents: what is in another account isn't asked, nor what anyone may name.
+func TestOthersParents(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, byParents)
+	for name, e := range map[string]*cloudtrail.Event{
+		"a database elsewhere":      table(t, linked("rds"), "t", "aws:rds:primaryDBInstanceArn", "arn:aws:rds:"+region+":444455556666:db:orders"),
+		"a stack elsewhere":         table(t, cfn(), "t", "aws:cloudformation:stack-id", strings.ReplaceAll(stack("x"), account, "444455556666")),
+		"a tag that anyone writes":  table(t, linked("config"), "t", "eks:cluster-name", "prod"),
+		"a cluster used":            table(t, linked("eks"), "t", "kubernetes.io/cluster/prod", "shared"),
+		"no name":                   table(t, linked("eks"), "t", "eks:cluster-name", "prod:x/*"),
+		"a service without a name":  table(t, linked("ecs"), "t", "aws:ecs:serviceName", "web"),
+		"another partition's stack": table(t, cfn(), "t", "aws:cloudformation:stack-id", strings.Replace(stack("x"), "arn:aws:", "arn:aws-cn:", 1)),
+	} {
+		w.forget()
+		p, f := w.find(e)
+		_, what := w.asked()
+		if p.Creator.Name != w.plans(e)[0].Creator.Name || strings.Contains(what, "Describe") || strings.Contains(what, "ListTagsForResource") {
+			t.Errorf("%s: %v, asked %s", name, f.Steps, what)
+		}
+	}
+}
+
+// TestMakers: a resource with several parents is of the one that its maker made it for.
+func TestMakers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, byParents)
+	w.records(makes(t, user("alice"), "vpc"))
+	w.says("tag:GetResources", 200, `{"ResourceTagMappingList":[{"ResourceARN":"arn:aws:eks:eu-west-1:123456789012:cluster/prod","Tags":[{"Key":"creator","Value":"bob"}]}]}`)
+	tags := []string{"kubernetes.io/cluster/prod", "owned", "aws:cloudformation:stack-id", stack("vpc")}
+	for by, want := range map[string]string{"cloudformation": "alice", "eks": "bob"} {
+		p, f := w.find(table(t, linked(by), "t", tags...))
+		if p.Resources[0].Tags["creator"] != want {
+			t.Errorf("made by %s: %v, %v", by, p.Resources[0].Tags, f.Steps)
+		}
+	}
+}
+
+// TestPersonsParent: a person who works through a service stays the creator; what the
+// service made it for may have the cost center.
+func TestPersonsParent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, byParents)
+	w.records(makes(t, user("bob"), "shared", "cc", "9"))
+	p, _ := w.find(table(t, via(user("alice"), "cloudformation"), "t", "aws:cloudformation:stack-id", stack("shared")))
+	if tags := p.Resources[0].Tags; tags["creator"] != "alice" || tags["cost-center"] != "9" {
+		t.Errorf("%v", tags)
+	}
+	// Who isn't asked for anything costs nothing.
+	w.forget()
+	w.find(table(t, user("alice"), "t"))
+	if n, what := w.asked(); n > 0 {
+		t.Errorf("asked %s", what)
+	}
+}
+
+// TestEnvironment: an environment of Elastic Beanstalk is asked for its ARN.
+func TestEnvironment(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, byParents)
+	arn := "arn:aws:elasticbeanstalk:" + region + ":" + account + ":environment/shop/shop-prod"
+	w.says("elasticbeanstalk:DescribeEnvironments", 200, "<DescribeEnvironmentsResponse><DescribeEnvironmentsResult><Environments><member><EnvironmentArn>"+arn+"</EnvironmentArn></member></Environments></DescribeEnvironmentsResult></DescribeEnvironmentsResponse>")
+	w.says("tag:GetResources", 200, `{"ResourceTagMappingList":[{"ResourceARN":"`+arn+`","Tags":[{"Key":"creator","Value":"alice"}]}]}`)
+	by := via(session("aws-elasticbeanstalk-service-role", "elasticbeanstalk", "ASIAEB"), "elasticbeanstalk")
+	p, f := w.find(table(t, by, "t", "elasticbeanstalk:environment-id", "e-abcdefgh12"))
+	if r := p.Resources[0]; r.Tags["creator"] != "alice" || r.Tags["created-via"] != "environment/shop-prod elasticbeanstalk.amazonaws.com" {
+		t.Errorf("%v, %v", r.Tags, f.Steps)
+	}
+}

@@ -1,0 +1,258 @@
+package lookup
+
+import (
+	"context"
+	"encoding/xml"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"autotagger/internal/attribute"
+	"autotagger/internal/awsapi"
+	"autotagger/internal/catalogue"
+	"autotagger/internal/ledger"
+	"autotagger/internal/resolve"
+)
+
+// fresh is how old a stack's latest operation may be when its resources are still made by
+// it. Behind an older one there may be another that the ledger doesn't have yet.
+const fresh = 15 * time.Minute
+
+// stack asks who made what a stack makes: whoever began its latest operation or, where
+// that was CloudFormation itself, that of the stack which it is nested in, or of its stack
+// set. It returns the stack's tags.
+func (s *search) stack(ctx context.Context, arn string, own bool, a *answer) (tags map[string]string, done bool) {
+	op, late := s.operation(ctx, arn)
+	if op != nil {
+		tags = op.Tags
+		if s.operator(ctx, op, a) {
+			a.gap = later(a.gap, late)
+			return tags, true
+		}
+	}
+	if !own {
+		s.step(Stack, arn, "in another account")
+		return tags, false
+	}
+	top := arn
+	about, err := s.describe(ctx, arn)
+	if err != nil {
+		s.step(Stack, arn, why(err))
+	}
+	tags = union(tags, about.tags)
+	if about.root != "" && about.root != arn && accountOf(about.root) == accountOf(arn) {
+		top = about.root
+		a.path = slices.Insert(a.path, 0, stackStep(top))
+		s.step(Stack, arn, "nested in "+top)
+		var root *ledger.Operation
+		if root, late = s.operation(ctx, top); root != nil {
+			op, tags = root, union(tags, root.Tags)
+			if s.operator(ctx, root, a) {
+				a.gap = later(a.gap, late)
+				return tags, true
+			}
+		}
+	}
+	a.gap = late
+	if set := stackSetOf(top); set != "" && op != nil && uuid(lastPart(op.By.ARN)) {
+		if op := s.setOperation(ctx, set); op != nil {
+			a.path = slices.Insert(a.path, 0, "stack-set/"+set)
+			return union(tags, op.Tags), s.operator(ctx, op, a)
+		}
+	}
+	return tags, false
+}
+
+// later is the gap that may take longer.
+func later(a, b gap) gap {
+	if a.link == "" || b.until.After(a.until) {
+		return b
+	}
+	return a
+}
+
+// operator reports whether an operation says who it was. If so it is in the answer.
+func (s *search) operator(ctx context.Context, op *ledger.Operation, a *answer) bool {
+	if who := s.named(ctx, op.By); acted(who) || who.Name == attribute.Unknown {
+		return false
+	}
+	c := s.follow(ctx, op.By, op.At)
+	who := s.person(ctx, c.creator(), c.first().id)
+	who.Via = s.plan.Creator.Via
+	a.who, a.chain, a.gap = &who, &c, c.missing
+	a.path = append(c.path(), a.path...)
+	return true
+}
+
+// bucket is within which time events share an answer about a stack.
+const bucket = time.Minute
+
+// operation is a stack's latest operation at the event's time, nil where the ledger has
+// none; and the gap where there may be one yet.
+func (s *search) operation(ctx context.Context, arn string) (*ledger.Operation, gap) {
+	if s.Ledger == nil || !s.Policy.LookUps.Ledger {
+		return nil, gap{}
+	}
+	at := s.at
+	ask := func(until time.Time) (*ledger.Operation, error) {
+		return look(ctx, s.Finder, Stack, arn+" "+until.UTC().Format(time.RFC3339Nano), always[*ledger.Operation](keepOwner), func(ctx context.Context) (*ledger.Operation, error) {
+			op, err := s.Ledger.Stack(ctx, arn, until)
+			if err == nil && op == nil {
+				err = errAbsent
+			}
+			return op, err
+		})
+	}
+	// One answer serves all of a minute, unless there was an operation within it.
+	op, err := ask(at.Truncate(bucket).Add(bucket))
+	if err == nil && op.At.After(at) {
+		op, err = ask(at)
+	}
+	wait := gap{"operation of " + arn, at.Add(s.Policy.LookUps.Wait)}
+	switch {
+	case err != nil:
+		s.step(Stack, arn, why(err))
+		if outcome(err) != Absent {
+			wait = gap{}
+		}
+		return nil, wait
+	case at.Sub(op.At) <= fresh:
+		wait = gap{}
+	}
+	s.step(Stack, arn, op.Call+" by "+orNobody(op.By)+" at "+op.At.UTC().Format(time.RFC3339))
+	return op, wait
+}
+
+// setOperation is a stack set's latest operation, nil where the ledger has none or the
+// name is no stack set's alone.
+func (s *search) setOperation(ctx context.Context, name string) *ledger.Operation {
+	at := s.at.Truncate(bucket).Add(bucket)
+	op, err := look(ctx, s.Finder, StackSet, name+" "+at.UTC().Format(time.RFC3339), always[*ledger.Operation](keepOwner), func(ctx context.Context) (*ledger.Operation, error) {
+		op, err := s.Ledger.StackSet(ctx, name, s.at)
+		if err == nil && op == nil {
+			err = errAbsent
+		}
+		return op, err
+	})
+	if err != nil {
+		s.step(StackSet, name, why(err))
+		return nil
+	}
+	s.step(StackSet, name, op.Call+" by "+orNobody(op.By)+" in "+op.Account)
+	return op
+}
+
+// about is what CloudFormation says of a stack.
+type about struct {
+	root string // the ARN of the outermost stack that it is nested in
+	tags map[string]string
+}
+
+// describe asks CloudFormation about a stack, which it does for ninety days after the
+// stack was deleted.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html
+func (s *search) describe(ctx context.Context, arn string) (about, error) {
+	return look(ctx, s.Finder, Stack, "about "+arn, always[about](keepLink), func(ctx context.Context) (about, error) {
+		account, region := accountOf(arn), strings.SplitN(arn, ":", 6)[3]
+		body, err := s.Caller.Do(awsapi.WithAccount(ctx, account), awsapi.Call{
+			Service: &catalogue.Service{ID: "CloudFormation", Signing: "cloudformation", Protocol: catalogue.Query, Version: "2010-05-15"},
+			Op:      "DescribeStacks", Account: account, Region: region, ARN: arn, Form: url.Values{"StackName": {arn}},
+		})
+		if awsapi.Code(err) == "ValidationError" { // its way of saying that there is no such stack
+			err = errAbsent
+		}
+		if err != nil {
+			return about{}, fmt.Errorf("describing %s: %w", arn, err)
+		}
+		var answer struct {
+			Stacks []struct {
+				ParentID string `xml:"ParentId"`
+				RootID   string `xml:"RootId"`
+				Tags     []pair `xml:"Tags>member"`
+			} `xml:"DescribeStacksResult>Stacks>member"`
+		}
+		if err := xml.Unmarshal(body, &answer); err != nil {
+			return about{}, fmt.Errorf("describing %s: %w", arn, err)
+		}
+		if len(answer.Stacks) == 0 {
+			return about{}, errAbsent
+		}
+		stack := answer.Stacks[0]
+		if stack.RootID == "" {
+			stack.RootID = stack.ParentID
+		}
+		return about{stack.RootID, tagsFrom(stack.Tags)}, nil
+	})
+}
+
+// pair is a tag as most services write it.
+type pair struct{ Key, Value string }
+
+func tagsFrom(pairs []pair) map[string]string {
+	tags := make(map[string]string, len(pairs))
+	for _, p := range pairs {
+		tags[p.Key] = p.Value
+	}
+	return tags
+}
+
+// environment is the ARN of an environment of Elastic Beanstalk.
+// https://docs.aws.amazon.com/elasticbeanstalk/latest/api/API_DescribeEnvironments.html
+func (s *search) environment(ctx context.Context, id string, at place) (string, error) {
+	return look(ctx, s.Finder, Parent, strings.Join([]string{"environment", at.account, at.region, id}, " "), always[string](keepLink), func(ctx context.Context) (string, error) {
+		row, err := s.Catalogue.Lookup("elasticbeanstalk.amazonaws.com", "CreateEnvironment")
+		if err != nil {
+			return "", err
+		}
+		body, err := s.Caller.Do(awsapi.WithAccount(ctx, at.account), awsapi.Call{
+			Service: &row.Resources[0].Calls.Service, Op: "DescribeEnvironments",
+			Account: at.account, Region: at.region, ARN: "arn:" + at.partition + ":",
+			Form: url.Values{"EnvironmentIds.member.1": {id}, "IncludeDeleted": {"false"}},
+		})
+		if err != nil {
+			return "", fmt.Errorf("describing environment %s: %w", id, err)
+		}
+		var answer struct {
+			ARNs []string `xml:"DescribeEnvironmentsResult>Environments>member>EnvironmentArn"`
+		}
+		if err := xml.Unmarshal(body, &answer); err != nil {
+			return "", fmt.Errorf("describing environment %s: %w", id, err)
+		}
+		if len(answer.ARNs) == 0 || resolve.Partition(at.region) != at.partition {
+			return "", errAbsent
+		}
+		return answer.ARNs[0], nil
+	})
+}
+
+// stackName is the name in a stack's ARN, arn:…:stack/name/id.
+func stackName(arn string) (string, bool) {
+	_, rest, ok := strings.Cut(arn, ":stack/")
+	name, _, _ := strings.Cut(rest, "/")
+	return name, ok && name != ""
+}
+
+func stackStep(arn string) string {
+	name, _ := stackName(arn)
+	return "stack/" + name
+}
+
+// stackSetOf is the name of the stack set whose stack this is, "" where it is none's: they
+// are named StackSet-<name>-<UUID>.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stacksets-concepts.html
+func stackSetOf(arn string) string {
+	name, _ := stackName(arn)
+	rest, ok := strings.CutPrefix(name, "StackSet-")
+	if i := len(rest) - 37; ok && i > 0 && rest[i] == '-' && uuid(rest[i+1:]) {
+		return rest[:i]
+	}
+	return ""
+}
+
+// uuid reports whether a text is one, as the sessions in which StackSets works are named.
+func uuid(s string) bool {
+	return len(s) == 36 && s[8] == '-' && s[13] == '-' && s[18] == '-' && s[23] == '-' &&
+		strings.Trim(s, "0123456789abcdefABCDEF-") == ""
+}
