@@ -24,9 +24,9 @@ func (q query) text() string { return strings.Join(q.lines, "\n| ") }
 // line's results are a list, which only the text of the line shows whole.
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax.html
 func (h *hub) queries() []query {
-	var groups []awslogs.LogGroup
+	var groups, every []awslogs.LogGroup
 	for _, j := range h.jobs {
-		if j.writes() {
+		if every = append(every, j.logs); j.writes() {
 			groups = append(groups, j.logs)
 		}
 	}
@@ -62,6 +62,7 @@ func (h *hub) queries() []query {
 	for i := range all {
 		all[i].groups = groups
 	}
+	all[0].groups = every // what became of an event, the ledger may know, too
 	return all
 }
 

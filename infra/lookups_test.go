@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"maps"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -145,8 +146,25 @@ func TestLedgerFunction(t *testing.T) {
 			}
 		}
 	}
+	for _, q := range all[struct {
+		Name          string
+		LogGroupNames []ref
+	}](t, tpl, "AWS::Logs::QueryDefinition") {
+		if want := map[bool]int{true: 3, false: 2}[q.Name == "autotagger-event"]; len(q.LogGroupNames) != want {
+			t.Errorf("%s asks %d logs, want %d", q.Name, len(q.LogGroupNames), want)
+		}
+	}
+	sections, err := os.ReadFile("../docs/troubleshooting.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range alarms {
+		if !strings.Contains(string(sections), "`autotagger-ledger-"+name+"`") {
+			t.Errorf("troubleshooting.md doesn't name autotagger-ledger-%s", name)
+		}
+	}
 	slices.Sort(alarms)
-	if want := []string{"age", "concurrency", "dead-letters", "errors", "throttled-writes"}; !slices.Equal(alarms, want) {
+	if want := []string{"age", "concurrency", "dead-letters", "errors", "refused", "throttled-writes"}; !slices.Equal(alarms, want) {
 		t.Errorf("alarms %v, want %v", alarms, want)
 	}
 }

@@ -230,23 +230,19 @@ func (h *hub) alarms() []alarm {
 				means: "AWS throttles the calls that write.", metrics: own("Throttles", "Sum", "write"),
 			},
 		)
-		if !j.writes() {
-			continue
-		}
-		all = append(all,
-			alarm{
+		if j.writes() {
+			all = append(all, alarm{
 				name: j.name + "-throttled-reads", anchor: "throttled-look-ups", threshold: 100, periods: 3,
 				means: "AWS throttles the look-ups.", metrics: own("Throttles", "Sum", "read"),
-			},
-			alarm{
+			}, alarm{
 				name: j.name + "-configuration", anchor: "configuration-refused", threshold: 1, periods: 1,
 				means: "A new configuration has faults; the last good one is used.", metrics: own("ConfigurationRefused", "Sum"),
-			},
-			alarm{
-				name: j.name + "-refused", anchor: "refused-resources", threshold: 1, periods: 1,
-				means: "Resources were refused because an event's accounts don't agree.", metrics: own("Refused", "Sum"),
-			},
-		)
+			})
+		}
+		all = append(all, alarm{
+			name: j.name + "-refused", anchor: "refused-resources", threshold: 1, periods: 1,
+			means: "Resources were refused because an event's accounts don't agree.", metrics: own("Refused", "Sum"),
+		})
 	}
 	return all
 }
