@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"autotagger/internal/apply"
 	"autotagger/internal/catalogue"
 	"autotagger/internal/cloudtrail"
 	"autotagger/internal/pipeline"
@@ -24,6 +23,7 @@ import (
 const batchSize = 100
 
 func newExplain(a *app) *cobra.Command {
+	var lookup bool
 	c := &cobra.Command{
 		Use:   "explain [PATH…]",
 		Short: "Say what would be done about events, without calling AWS",
@@ -43,17 +43,28 @@ A row's decision is tag or skip. The reasons of a skip:
   not-a-create, not-taggable
   no-identifier   the record doesn't say what was created
   excluded        the configuration leaves it out, or the catalogue unless the
-                  configuration turns the call on`,
-		Example: "  autotagger explain events/s3\n  autotagger explain --config autotagger.yaml -o json log.json.gz",
+                  configuration turns the call on
+
+With --lookup it asks AWS, and still writes nothing: for the tags that resources have,
+and for what the configuration's look-ups find out. A row then has the look-ups in their
+order, the source of each value, and what would become of the resource.`,
+		Example: "  autotagger explain events/s3\n  autotagger explain --config autotagger.yaml -o json log.json.gz\n  autotagger explain --lookup --config autotagger.yaml event.json",
 		RunE: func(c *cobra.Command, args []string) error {
 			p, err := a.policy()
 			if err != nil {
 				return err
 			}
-			return a.handle(c.Context(), args, p, func([]pipeline.Result, *pipeline.Pipeline) error { return nil })
+			look := func([]pipeline.Result, *pipeline.Pipeline) error { return nil }
+			if lookup {
+				if look, err = a.look(c.Context(), p); err != nil {
+					return failure{err}
+				}
+			}
+			return a.handle(c.Context(), args, p, look)
 		},
 	}
 	a.configFlag(c)
+	c.Flags().BoolVar(&lookup, "lookup", false, "ask AWS what the record doesn't say, with the credentials of the environment")
 	return c
 }
 
@@ -100,14 +111,20 @@ It exits with 1 if any is left at retry, denied or failed.`,
 			if err != nil {
 				return failure{err}
 			}
-			applier := apply.New(cfg, apply.Options{Replace: p.Existing == policy.Replace, OptOut: p.OptOut})
-			left := wait
+			applier := newApplier(cfg, p)
+			left, looks := wait, false
 			return a.handle(ctx, args, p, func(results []pipeline.Result, line *pipeline.Pipeline) error {
 				if slices.ContainsFunc(results, writes) {
 					// Without credentials every call would be tried again for as
 					// long as --wait says.
 					if err := requireCredentials(ctx, cfg); err != nil {
 						return failure{err}
+					}
+					if !looks {
+						if err := lookUps(ctx, line, cfg, p, applier); err != nil {
+							return failure{err}
+						}
+						looks = true
 					}
 				}
 				line.Applier = applier

@@ -10,6 +10,7 @@ import (
 
 	"autotagger/internal/awsapi"
 	"autotagger/internal/deployment"
+	"autotagger/internal/lookup"
 )
 
 // Namespace is the CloudWatch namespace of the metrics.
@@ -78,6 +79,11 @@ func (m *Metrics) Call(c awsapi.Attempt) {
 			m.Count("Throttles", 1, d)
 		}
 	}
+}
+
+// LookUp counts a look-up.
+func (m *Metrics) LookUp(of lookup.Kind, came lookup.Outcome) {
+	m.Count("LookUps", 1, Dimension{"Of", string(of)}, Dimension{"Result", string(came)})
 }
 
 func (m *Metrics) metric(name, unit string, dimensions []Dimension) *metric {

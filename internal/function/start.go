@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -14,9 +15,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 
 	"autotagger/internal/apply"
+	"autotagger/internal/awsapi"
 	"autotagger/internal/catalogue"
 	"autotagger/internal/deployment"
+	"autotagger/internal/ledger"
 	"autotagger/internal/live"
+	"autotagger/internal/lookup"
 	"autotagger/internal/pipeline"
 	"autotagger/internal/plan"
 	"autotagger/internal/policy"
@@ -65,17 +69,22 @@ func Assemble(cfg aws.Config, p *policy.Policy, j Job, env func(string) string, 
 		o.Credentials = newSpokes(cfg, role).credentials
 	}
 	guard := &pipeline.Guard{Account: env(deployment.EnvAccount)}
+	looks := looks{cfg: cfg, env: env, metrics: h.Metrics, options: o}
 	h.Line = func(p *policy.Policy) *pipeline.Pipeline {
 		o := o
 		o.Replace, o.OptOut = p.Existing == policy.Replace, p.OptOut
 		applier := apply.New(cfg, o)
-		return &pipeline.Pipeline{
+		line := &pipeline.Pipeline{
 			Planner: &plan.Planner{Catalogue: catalogue.Default(), Policy: p},
 			Applier: applier,
 			Tag:     j.Tag, CORS: j.CORS,
 			Guard: guard,
 			Late:  &pipeline.Late{Historian: applier, Now: time.Now},
 		}
+		if j.Tag && p.Asks() {
+			looks.join(line, p, applier)
+		}
+		return line
 	}
 	if work, deadLetters := env(deployment.EnvQueue), env(deployment.EnvDeadLetters); work != "" && deadLetters != "" {
 		h.Queue = newQueues(cfg, work, deadLetters)
@@ -88,6 +97,42 @@ func Assemble(cfg aws.Config, p *policy.Policy, j Job, env func(string) string, 
 		})
 	}
 	return h
+}
+
+// looks makes what finds out and what remembers, when a policy first asks for it, and
+// keeps what was found out when the policy changes.
+type looks struct {
+	cfg     aws.Config
+	env     func(string) string
+	metrics *Metrics
+	options apply.Options
+
+	finder *lookup.Finder
+	table  *ledger.Table
+}
+
+// join gives them to a policy's pipeline. The ledger and the organisation are asked with
+// the function's own credentials, all else with those of the event's account.
+func (l *looks) join(line *pipeline.Pipeline, p *policy.Policy, tags lookup.Tags) {
+	if name := l.env(deployment.EnvTable); l.table == nil && name != "" {
+		l.table = ledger.New(l.cfg, name, ledger.Options{Now: time.Now, OnCall: l.metrics.Call})
+	}
+	if l.finder == nil {
+		cfg := l.cfg.Copy()
+		cfg.APIOptions = append(slices.Clone(cfg.APIOptions), awsapi.Observe(l.metrics.Call, time.Now))
+		c := lookup.Config{
+			Policy: p, Tags: tags, Caller: awsapi.New(cfg, l.options.Credentials), Own: awsapi.New(cfg, nil),
+			Account: l.env(deployment.EnvAccount), Catalogue: catalogue.Default(), OnLookUp: l.metrics.LookUp,
+		}
+		if l.table != nil {
+			c.Ledger = l.table
+		}
+		l.finder = lookup.New(c)
+	}
+	line.Finder = l.finder.Under(p)
+	if l.table != nil && p.LookUps.Ledger {
+		line.Memory = l.table
+	}
 }
 
 // fixed is a configuration that doesn't change.

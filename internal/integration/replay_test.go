@@ -127,14 +127,20 @@ type row struct {
 	}
 }
 
+// command is the command line in an environment for the endpoint and a region.
+func command(endpoint, region string, args ...string) *exec.Cmd {
+	cmd := exec.Command(shared.bin, args...)
+	// Nothing of the person's own AWS configuration may lead elsewhere.
+	mine := slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "AWS_") })
+	cmd.Env = append(mine, "AWS_ENDPOINT_URL="+endpoint, "AWS_REGION="+region, "AWS_ACCESS_KEY_ID=testing", "AWS_SECRET_ACCESS_KEY=testing",
+		"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull)
+	return cmd
+}
+
 // replay runs the command line on events.
 func replay(t *testing.T, endpoint string, input []byte, args ...string) (rows []row, code int, stderr string) {
 	t.Helper()
-	cmd := exec.Command(shared.bin, append([]string{"replay", "-o", "json"}, args...)...)
-	// Nothing of the person's own AWS configuration may lead elsewhere.
-	mine := slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "AWS_") })
-	cmd.Env = append(mine, "AWS_ENDPOINT_URL="+endpoint, "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=testing", "AWS_SECRET_ACCESS_KEY=testing",
-		"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull)
+	cmd := command(endpoint, "us-east-1", append([]string{"replay", "-o", "json"}, args...)...)
 	cmd.Stdin = bytes.NewReader(input)
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
