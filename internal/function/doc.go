@@ -33,25 +33,7 @@
 // # Metrics
 //
 // Lines in CloudWatch's embedded metric format, namespace Autotagger, a set for
-// each invocation. Each has the dimension Function (tagger, cors or ledger); where
-// more are named, the metric is written with each of those sets:
-//
-//   - Events (Count; none, or Service and Decision): records by what was decided,
-//     "tag" ("record" of the ledger's) or the reason for skipping.
-//   - Resources (Count; Outcome, or Service and Outcome): resources by what became
-//     of them.
-//   - Calls, Throttles (Count; Kind, or API): requests sent to AWS, retries
-//     included, and those that AWS refused for their rate. Kind is read or write.
-//   - Ends (Count; End): messages by their end.
-//   - Denied (Count; Account and Service): times that AWS refused to let a
-//     resource be tagged, or a bucket get its rules.
-//   - TagsRemoved (Count; none, or Service): calls that took our tags away.
-//   - TagLatency (Seconds): from eventTime to the tag written.
-//   - Recorded (Count; Kind): events that the ledger recorded. RecordLatency (Seconds):
-//     from eventTime to that.
-//   - Refused (Count): resources that an event may not name, see pipeline.Guard.
-//   - ConfigurationRefused (Count): looks that found no configuration to take, see
-//     package live.
+// each invocation. docs/metrics.md has each by name, unit and dimensions.
 //
 // # Which policy holds
 //
