@@ -9,7 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"autotagger/internal/apply"
 	"autotagger/internal/attribute"
+	"autotagger/internal/awsapi"
 	"autotagger/internal/catalogue"
 	"autotagger/internal/cloudtrail"
 	"autotagger/internal/lookup"
@@ -175,6 +179,10 @@ func TestOrganization(t *testing.T) {
 	e.Account, e.Recipient = id, id
 	plans := w.plans(e)
 	if facts := w.Find(context.Background(), plans)[0]; facts.Account["cc"] != "4711" {
+		t.Errorf("%s: %+v", id, facts)
+	}
+	w = newWorld(t, "cost-center: [{organizational-unit: {r-ab12: '9'}}]")
+	if facts := w.Find(context.Background(), plans)[0]; len(facts.OUs) != 1 || !strings.HasPrefix(facts.OUs[0], "r-") {
 		t.Errorf("%s: %+v", id, facts)
 	}
 }
@@ -354,6 +362,20 @@ func TestDenied(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestUnassumed: an account whose role can't be assumed has no tags to tell.
+func TestUnassumed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "cost-center: [{principal-tag: cc}, {default: '0'}]")
+	w.Caller = awsapi.New(w.cfg, func(account string) aws.CredentialsProvider {
+		return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{}, &apply.Unassumed{Role: account, Err: errDenied}
+		})
+	})
+	if p, f := w.find(table(t, user("alice"), "t")); p.Resources[0].Tags["cost-center"] != "0" || f.Steps[0].Answer != "denied: role-not-assumed" {
+		t.Errorf("%v, %v", p.Resources[0].Tags, f.Steps)
 	}
 }
 

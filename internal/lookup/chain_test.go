@@ -132,11 +132,11 @@ func TestCircle(t *testing.T) {
 	for i := range 20 {
 		w.records(assume(t, session("L", "1", fmt.Sprint("ASIAL", i+1)), "L", "1", fmt.Sprint("ASIAL", i)))
 	}
-	for key, most := range map[string]int{"ASIAA": 3, "ASIASELF": 2, "ASIAL0": 11} {
+	for key, most := range map[string]int{"ASIAA": 2, "ASIASELF": 1, "ASIAL0": 10} {
 		w.forget()
 		_, f := w.find(table(t, session("End", "1", key), "t"))
 		n, what := w.asked()
-		if f.Creator == nil || f.Missing != "" || n > most {
+		if f.Creator == nil || f.Missing != "" || n != most || len(f.Steps) != most+1 {
 			t.Errorf("%s: %+v, asked %s", key, f, what)
 		}
 	}
@@ -159,4 +159,48 @@ func TestLateLink(t *testing.T) {
 	if _, f := w.find(e); f.Missing != "" || f.Creator == nil || f.Creator.Name != "alice" {
 		t.Errorf("ten seconds later %+v", f)
 	}
+}
+
+// TestSessionTags: the tags of a session give the cost center, those nearest to the call
+// first, also of one whose name is final; that name stays.
+func TestSessionTags(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "look-ups: {ledger: true}\ncost-center: [{session-tag: cc}]")
+	tagged := func(e *cloudtrail.Event, tags string) *cloudtrail.Event {
+		e.Request = decoded(t, `{"roleArn":"arn:aws:iam::123456789012:role/R","roleSessionName":"x","tags":[`+tags+`]}`)
+		return e
+	}
+	first := session("First", "bob", "ASIAFIRST")
+	ada := session("Dev", "x", "ASIASOURCE")
+	ada["sessionContext"].(object)["sourceIdentity"] = "ada"
+	w.records(
+		tagged(assume(t, user("bob"), "First", "bob", "ASIAFIRST"), `{"key":"cc","value":"far"},{"key":"team","value":"far"}`),
+		tagged(assume(t, first, "Dev", "x", "ASIASECOND"), `{"key":"cc","value":"near"}`),
+		tagged(assume(t, first, "Dev", "x", "ASIASOURCE"), `{"key":"cc","value":"source"}`),
+		tagged(assume(t, object{"type": "SAMLUser", "userName": "someone else"}, "AWSReservedSSO_X_0", "erin", "ASIASSOTAGS"), `{"key":"cc","value":"sso"}`),
+	)
+	for name, c := range map[string]struct {
+		by                  object
+		creator, costCenter string
+		also                string
+	}{
+		"chain":           {session("Dev", "x", "ASIASECOND"), "bob", "near", "far"},
+		"source identity": {ada, "ada", "source", "far"},
+		"Identity Center": {session("AWSReservedSSO_X_0", "erin", "ASIASSOTAGS"), "erin", "sso", ""},
+	} {
+		p, f := w.find(table(t, c.by, "t"))
+		if tags := p.Resources[0].Tags; tags["creator"] != c.creator || tags["cost-center"] != c.costCenter || f.Session["team"] != c.also {
+			t.Errorf("%s: %v, %v, %v", name, tags, f.Session, f.Steps)
+		}
+	}
+}
+
+// decoded is JSON as a record has it.
+func decoded(t *testing.T, text string) cloudtrail.Value {
+	t.Helper()
+	e, err := cloudtrail.Decode(`{"eventSource":"s3.amazonaws.com","eventName":"X","requestParameters":` + text + `}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e.Request
 }

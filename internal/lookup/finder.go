@@ -89,16 +89,22 @@ const (
 // Find looks into plans and returns what it found, in their order. It doesn't fail: what
 // couldn't be found out is said in the facts.
 func (f *Finder) Find(ctx context.Context, plans []plan.Plan) []plan.Facts {
+	facts := make([]plan.Facts, len(plans))
+	all := make([]*search, len(plans))
+	any := false
+	for i, p := range plans {
+		all[i] = f.begin(p)
+		any = any || all[i].children || all[i].asks()
+	}
+	if !any {
+		return facts
+	}
 	limit := most
 	if deadline, ok := ctx.Deadline(); ok {
 		limit = min(limit, time.Until(deadline)/share)
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	all := make([]*search, len(plans))
-	for i, p := range plans {
-		all[i] = f.begin(p)
-	}
 	f.readOwn(ctx, all)
 	var g errgroup.Group
 	g.SetLimit(atOnce)
@@ -109,7 +115,6 @@ func (f *Finder) Find(ctx context.Context, plans []plan.Plan) []plan.Facts {
 		}
 	}
 	_ = g.Wait() // they return none
-	facts := make([]plan.Facts, len(plans))
 	for i, s := range all {
 		facts[i] = s.facts
 	}

@@ -320,3 +320,68 @@ func TestEnvironment(t *testing.T) {
 		t.Errorf("%v, %v", r.Tags, f.Steps)
 	}
 }
+
+// TestServicesValue: a service's name on a parent, for want of a better one, is passed by.
+func TestServicesValue(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, byParents)
+	w.group("by-eks", "creator", "eks.amazonaws.com", "aws:cloudformation:stack-id", stack("nodes"))
+	w.records(makes(t, user("alice"), "nodes"))
+	p, f := w.find(instances(t, linked("autoscaling"), []string{"i-0123456789abcdef0"}, "aws:autoscaling:groupName", "by-eks"))
+	if p.Creator.Name != "alice" || f.Missing != "" {
+		t.Errorf("%s, %+v", p.Creator.Name, f)
+	}
+}
+
+// TestOperationOfTheTime: of two operations within a minute the one before the event counts.
+func TestOperationOfTheTime(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, byParents)
+	update := makes(t, user("bob"), "twice")
+	update.Name, update.Time = "UpdateStack", noon.Add(-80*time.Second)
+	w.records(makes(t, user("alice"), "twice"), update)
+	for at, want := range map[time.Duration]string{-90: "alice", -70: "bob"} {
+		e := table(t, cfn(), "t", "aws:cloudformation:stack-id", stack("twice"))
+		e.Time = noon.Add(at * time.Second)
+		if p, f := w.find(e); p.Creator.Name != want {
+			t.Errorf("%v: %s, %v", at, p.Creator.Name, f.Steps)
+		}
+	}
+}
+
+// TestSeveralParents: each of an event's resources has its own parent's creator.
+func TestSeveralParents(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, byParents)
+	w.group("several-a", "creator", "dora")
+	w.records(makes(t, user("alice"), "several"))
+	w.says("ec2:DescribeTags", 200, "<DescribeTagsResponse><tagSet>"+
+		"<item><resourceId>i-0000000000000000a</resourceId><key>aws:autoscaling:groupName</key><value>several-a</value></item>"+
+		"<item><resourceId>i-0000000000000000b</resourceId><key>aws:cloudformation:stack-id</key><value>"+stack("several")+"</value></item>"+
+		"</tagSet></DescribeTagsResponse>")
+	p, f := w.find(instances(t, linked("autoscaling"), []string{"i-0000000000000000a", "i-0000000000000000b", "i-0000000000000000c"}))
+	var got []string
+	for _, r := range p.Resources {
+		got = append(got, r.Tags["creator"])
+	}
+	if strings.Join(got, " ") != "dora alice autoscaling.amazonaws.com" {
+		t.Errorf("%v, %+v", got, f)
+	}
+	if n, what := w.asked(); n != 3 {
+		t.Errorf("asked %s", what)
+	}
+}
+
+// TestOthersResources: nothing is read of a resource in another account.
+func TestOthersResources(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "look-ups: {ledger: true, parents: true, children: true}")
+	for _, tags := range [][]string{nil, {"aws:autoscaling:groupName", "web"}} {
+		plans := w.plans(instances(t, linked("autoscaling"), []string{"i-0000000000000000a"}, tags...))
+		plans[0].Resources[0].Account = "444455556666"
+		facts := w.Find(context.Background(), plans)[0]
+		if n, what := w.asked(); n > 0 || facts.Creator != nil || len(facts.Children) > 0 {
+			t.Errorf("asked %s, %+v", what, facts)
+		}
+	}
+}

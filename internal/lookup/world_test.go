@@ -28,6 +28,7 @@ import (
 	"autotagger/internal/emulator"
 	"autotagger/internal/ledger"
 	"autotagger/internal/lookup"
+	"autotagger/internal/pipeline"
 	"autotagger/internal/plan"
 	"autotagger/internal/policy"
 )
@@ -49,6 +50,8 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(code)
 }
+
+var _ pipeline.Finder = (*lookup.Finder)(nil)
 
 const (
 	region  = "eu-west-1"
