@@ -204,3 +204,16 @@ func decoded(t *testing.T, text string) cloudtrail.Value {
 	}
 	return e.Request
 }
+
+// TestElsewhere: the name of a session in an account that sends no events counts as any
+// other's, and so not in strict mode.
+func TestElsewhere(t *testing.T) {
+	t.Parallel()
+	for config, want := range map[string]string{"": "mallory", "sessions: {strict: true}": "Shared"} {
+		w := newWorld(t, "look-ups: {ledger: true}\n"+config)
+		w.records(assume(t, object{"type": "AWSAccount", "accountId": "444455556666", "principalId": "AROAEXAMPLE:mallory"}, "Shared", "1234567890", "ASIAELSEWHERE"))
+		if p, f := w.find(table(t, session("Shared", "1234567890", "ASIAELSEWHERE"), "t")); p.Creator.Name != want {
+			t.Errorf("%s: %s, %v", config, p.Creator.Name, f.Steps)
+		}
+	}
+}

@@ -355,24 +355,39 @@ func TestSeveralParents(t *testing.T) {
 	w := newWorld(t, byParents)
 	w.group("several-a", "creator", "dora")
 	w.records(makes(t, user("alice"), "several"))
-	w.says("ec2:DescribeTags", 200, "<DescribeTagsResponse><tagSet>"+
-		"<item><resourceId>i-0000000000000000a</resourceId><key>aws:autoscaling:groupName</key><value>several-a</value></item>"+
-		"<item><resourceId>i-0000000000000000b</resourceId><key>aws:cloudformation:stack-id</key><value>"+stack("several")+"</value></item>"+
-		"</tagSet></DescribeTagsResponse>")
-	p, f := w.find(instances(t, linked("autoscaling"), []string{"i-0000000000000000a", "i-0000000000000000b", "i-0000000000000000c"}))
-	var got []string
-	for _, r := range p.Resources {
-		got = append(got, r.Tags["creator"])
-	}
-	if strings.Join(got, " ") != "dora alice autoscaling.amazonaws.com" {
-		t.Errorf("%v, %+v", got, f)
-	}
-	if n, what := w.asked(); n != 3 {
-		t.Errorf("asked %s", what)
+	group, made := [2]string{"aws:autoscaling:groupName", "several-a"}, [2]string{"aws:cloudformation:stack-id", stack("several")}
+	for want, tags := range map[string][][2]string{
+		"dora alice autoscaling.amazonaws.com": {group, made},
+		"alice dora autoscaling.amazonaws.com": {made, group},
+		"alice alice":                          {made, made},
+	} {
+		w.forget()
+		var ids []string
+		answer := "<DescribeTagsResponse><tagSet>"
+		for i := range len(strings.Fields(want)) {
+			id := fmt.Sprintf("i-0000000000000000%x", i)
+			ids = append(ids, id)
+			if i < len(tags) {
+				answer += "<item><resourceId>" + id + "</resourceId><key>" + tags[i][0] + "</key><value>" + tags[i][1] + "</value></item>"
+			}
+		}
+		w.says("ec2:DescribeTags", 200, answer+"</tagSet></DescribeTagsResponse>")
+		p, f := w.find(instances(t, linked("autoscaling"), ids))
+		var got []string
+		for _, r := range p.Resources {
+			got = append(got, r.Tags["creator"])
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%v, want %s: %+v", got, want, f)
+		}
+		if n, what := w.asked(); n > 3 || w.calls["ec2:DescribeTags"] != 1 {
+			t.Errorf("asked %s", what)
+		}
 	}
 }
 
-// TestOthersResources: nothing is read of a resource in another account.
+// TestOthersResources: nothing is read of a resource in another account, nor with one
+// account's credentials about another's event.
 func TestOthersResources(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "look-ups: {ledger: true, parents: true, children: true}")
@@ -383,5 +398,10 @@ func TestOthersResources(t *testing.T) {
 		if n, what := w.asked(); n > 0 || facts.Creator != nil || len(facts.Children) > 0 {
 			t.Errorf("asked %s, %+v", what, facts)
 		}
+	}
+	w = newWorld(t, "look-ups: {ledger: true, parents: true, children: true}", func(c *lookup.Config) { c.Account = "444455556666" })
+	_, f := w.find(instances(t, linked("autoscaling"), []string{"i-0000000000000000a"}, "aws:autoscaling:groupName", "web"))
+	if n, what := w.asked(); n > 0 || len(f.Steps) != 1 || f.Steps[0].Answer != "in another account" {
+		t.Errorf("asked %s, %+v", what, f)
 	}
 }

@@ -52,6 +52,10 @@ func (f *Finder) begin(p plan.Plan) *search {
 	s.acted = acted(f.believed(who))
 	s.parents = l.Parents && (s.creator && s.acted || service(who.Via) && s.wantsCost(policy.SourceParent))
 	s.creator = s.creator && f.open(who, s.acted)
+	if f.Account != "" && p.Event.Account != f.Account && (s.parents || s.children) {
+		s.parents, s.children = false, false
+		s.step(Resource, p.Event.Account, why(errElsewhere))
+	}
 	if s.parents {
 		s.facts.Resources = make([]plan.ResourceFacts, len(p.Resources))
 	}
