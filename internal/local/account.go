@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	logstypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	eventbridgetypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -217,7 +218,7 @@ func (a account) remains(ctx context.Context) ([]string, error) {
 	var names []string
 	for _, a := range []account{a, a.companion()} {
 		for _, list := range []func(context.Context) ([]string, error){
-			a.stackNames, a.functionNames, a.queueNames, a.ruleNames, a.busNames, a.roleNames, a.logGroupNames, a.parameterNames,
+			a.stackNames, a.functionNames, a.queueNames, a.ruleNames, a.busNames, a.roleNames, a.logGroupNames, a.parameterNames, a.tableNames,
 		} {
 			more, err := list(ctx)
 			if err != nil {
@@ -314,6 +315,14 @@ func (a account) parameterNames(ctx context.Context) (names []string, err error)
 		names = append(names, p.Name)
 	}
 	return names, nil
+}
+
+func (a account) tableNames(ctx context.Context) ([]string, error) {
+	out, err := dynamodb.NewFromConfig(a.cfg).ListTables(ctx, &dynamodb.ListTablesInput{})
+	if err != nil {
+		return nil, err
+	}
+	return out.TableNames, nil
 }
 
 // ssm calls Systems Manager with the SDK's signature: two calls aren't worth its

@@ -11,7 +11,8 @@
 //  5. shows that only what a rule wants arrives, that an event which comes before
 //     its resource waits, and that one which can't be read is a dead letter,
 //  6. turns writing off and on again by its parameter,
-//  7. deploys a changed configuration over it, which handles what has waited, and
+//  7. deploys a changed configuration over it, with a ledger, which handles what has
+//     waited, and follows a role that somebody took to who took it, and
 //  8. destroys it, after which nothing of it may be left.
 //
 // With -organization it deploys a hub and a spoke instead, whose events are
@@ -35,7 +36,10 @@ import (
 	"strings"
 	"time"
 
+	"autotagger/internal/deployment"
 	"autotagger/internal/emulator"
+	"autotagger/internal/ledger"
+	"autotagger/internal/sample"
 	"autotagger/internal/shop"
 )
 
@@ -475,9 +479,9 @@ func (s *stage) checkQueues(ctx context.Context) error {
 
 // update deploys another configuration over the first.
 func (s *stage) update(ctx context.Context) error {
-	s.step("Deploying another configuration over it: another cost center, and cors: off")
+	s.step("Deploying another configuration over it: another cost center, cors: off, and a ledger")
 	costCenters, _, _ := strings.Cut(shop.Config, "cors:")
-	if err := s.cdk.configure(strings.Replace(costCenters, `"1001"`, `"`+newCostCenter+`"`, 1) + "cors: off\n"); err != nil {
+	if err := s.cdk.configure(strings.Replace(costCenters, `"1001"`, `"`+newCostCenter+`"`, 1) + "cors: off\nlook-ups: {ledger: true}\n"); err != nil {
 		return err
 	}
 	if err := s.cloud.EnforceIAM(ctx, false); err != nil {
@@ -505,6 +509,9 @@ func (s *stage) update(ctx context.Context) error {
 		return err
 	}
 	s.check(now.Equal(r.Want), "a new bucket: %s, after %d ms", now, took.Milliseconds())
+	if err := s.follow(ctx); err != nil {
+		return err
+	}
 	for {
 		now, err := s.waiting.resource.Look(ctx)
 		if err != nil {
@@ -549,6 +556,55 @@ func (s *stage) checkLoopback(context.Context) error {
 		text = append(text, a.String())
 	}
 	s.check(ok, "on loopback only: %s", strings.Join(text, " "))
+	return nil
+}
+
+// follow shows that what a role makes is its who has taken it.
+func (s *stage) follow(ctx context.Context) error {
+	const key, name = "ASIA3XLOCALSESSION01", "botocore-session-1795255500"
+	cfg := s.cloud.Config()
+	began := time.Now().Add(-2 * time.Minute)
+	event, err := sample.Read(s.events(), "ledger/AssumeRole_chain.json").Place(emulator.Account, region).At(began).
+		By(sample.Person(emulator.Account, shop.Alice)).Set("responseElements.credentials.accessKeyId", key).JSON()
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	if err := s.cloud.Deliver(ctx, event); err != nil {
+		return err
+	}
+	table := ledger.New(cfg, deployment.Table, ledger.Options{Now: time.Now})
+	for {
+		session, err := table.Session(ctx, key)
+		if err != nil {
+			return err
+		}
+		if took := time.Since(start); session != nil || took > patience {
+			s.check(session != nil, "a role that alice takes is in the ledger after %d ms", took.Milliseconds())
+			break
+		}
+		if err := pause(ctx, 20*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	role := "arn:aws:iam::" + emulator.Account + ":role/Deploy"
+	r := shop.Bucket(cfg, "shop-by-role", shop.State{Tags: map[string]string{"creator": shop.Alice, "cost-center": newCostCenter}}).By(map[string]any{
+		"type": "AssumedRole", "principalId": "AROAEXAMPLE:" + name, "arn": "arn:aws:sts::" + emulator.Account + ":assumed-role/Deploy/" + name,
+		"accountId": emulator.Account, "accessKeyId": key,
+		"sessionContext": map[string]any{
+			"sessionIssuer": map[string]any{"type": "Role", "principalId": "AROAEXAMPLE", "arn": role, "accountId": emulator.Account, "userName": "Deploy"},
+			"attributes":    map[string]any{"creationDate": began.UTC().Format(time.RFC3339), "mfaAuthenticated": "false"},
+		},
+	})
+	event, _, err = r.Create(ctx, cfg, s.events())
+	if err != nil {
+		return err
+	}
+	now, took, err := s.deliver(ctx, r, event)
+	if err != nil {
+		return err
+	}
+	s.check(now.Equal(r.Want), "a bucket that the role makes: %s, after %d ms", now, took.Milliseconds())
 	return nil
 }
 

@@ -65,6 +65,12 @@ func (r Resource) Create(ctx context.Context, cfg aws.Config, events fs.FS) (eve
 	return event, before, err
 }
 
+// By is the resource as another identity makes it.
+func (r Resource) By(identity map[string]any) Resource {
+	r.by = identity
+	return r
+}
+
 // File is a name for the event of the nth resource.
 func (r Resource) File(n int) string {
 	return fmt.Sprintf("%02d-%s", n, strings.ReplaceAll(r.sample, "/", "-"))
