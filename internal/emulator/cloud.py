@@ -19,6 +19,8 @@ And it makes good what differs from AWS:
   - ssm:GetParameters is asked for the parameters, of which the first is checked
     here, rather than for "*"
     (https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html);
+  - a rule that gets read-only calls too is enabled
+    (https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html);
   - SQS's batch calls need the permission of the single ones
     (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-batch-api-actions.html);
   - policies know aws:ResourceOrgID, as they do aws:PrincipalOrgID, and
@@ -81,6 +83,32 @@ def execute_function(*args, **kwargs):
 
 
 lambda_svc._execute_function = execute_function
+
+class EnabledWithAll(str):
+    """The state of such a rule, which ministack compares with ENABLED."""
+
+    def __eq__(self, other):
+        return other == "ENABLED" or str.__eq__(self, other)
+
+    def __ne__(self, other):
+        return not self == other
+
+    __hash__ = str.__hash__
+
+
+WITH_ALL = EnabledWithAll("ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS")
+
+dispatch = eventbridge._dispatch_event
+
+
+def dispatch_event(event, view=None):
+    for rule in eventbridge._rules.values():
+        if str.__eq__(WITH_ALL, rule.get("State")) is True:
+            rule["State"] = WITH_ALL
+    return dispatch(event, view)
+
+
+eventbridge._dispatch_event = dispatch_event
 
 resource_arn = iam_actions.extract_resource_arn
 

@@ -98,9 +98,9 @@ func (a account) regionStacks(ctx context.Context) ([]stack, error) {
 	return stacks, nil
 }
 
-func functions() []string { return []string{"tagger", "cors"} }
+func functions() []string { return []string{"tagger", "cors", "ledger"} }
 
-// log is what the functions have logged but for metrics, tagger's before cors's.
+// log is what the functions have logged but for metrics, one after the other.
 func (a account) log(ctx context.Context) (string, error) {
 	var text strings.Builder
 	for _, function := range functions() {
