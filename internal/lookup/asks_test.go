@@ -409,3 +409,24 @@ func TestBudget(t *testing.T) {
 		t.Errorf("then it took %v", took)
 	}
 }
+
+// TestSettled: nothing is asked about what the request has settled.
+func TestSettled(t *testing.T) {
+	t.Parallel()
+	const all = "look-ups: {ledger: true, parents: true}\ncost-center: [{parent-tag: cc}, {principal-tag: cc}, {account-tag: cc}]"
+	w := newWorld(t, all)
+	for _, by := range []object{session("Dev", "x", "ASIASETTLED"), linked("autoscaling")} {
+		if _, f := w.find(table(t, by, "t", "creator", "alice", "cost-center", "1")); len(f.Steps) > 0 {
+			t.Errorf("%+v", f)
+		}
+	}
+	if n, what := w.asked(); n > 0 {
+		t.Errorf("asked %s", what)
+	}
+	// Unless what it has is replaced.
+	w = newWorld(t, all+"\nexisting: replace")
+	if w.find(table(t, session("Dev", "x", "ASIASETTLED"), "t", "creator", "alice", "cost-center", "1")); w.calls["dynamodb:Query"] != 1 {
+		_, what := w.asked()
+		t.Errorf("asked %s", what)
+	}
+}
