@@ -32,9 +32,8 @@ type CreatorForm string
 const (
 	// CreatorName is the name as the record gives it.
 	CreatorName CreatorForm = "name"
-	// CreatorEmail is the name too: a mail address where it is one. It is a
-	// form of its own so that a look-up may later find the address of a name
-	// that isn't one.
+	// CreatorEmail is the name too: a mail address where it is one, or where
+	// LookUps.IdentityStore finds the user's.
 	CreatorEmail CreatorForm = "email"
 	// CreatorLocalPart is a mail address up to its @, any other name whole.
 	CreatorLocalPart CreatorForm = "local-part"
