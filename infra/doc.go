@@ -3,8 +3,8 @@
 //
 // # What is deployed
 //
-// The hub, in one account and region. For each function (tagger, and cors unless the
-// configuration says cors: off):
+// The hub, in one account and region. For each function (tagger, cors unless the
+// configuration says cors: off, and ledger where it asks for one, with its table):
 //
 //	the hub's bus → rules → queue → function
 //	default bus ──▶ rules ──┘  │      └ what failed for good → dead-letter queue
@@ -31,7 +31,7 @@
 //   - hub.go: the hub; function.go: queues and functions in it.
 //   - spoke.go: the spokes; stacksets.go: how an organisation gets them.
 //   - rules.go: rules from patterns, and who may send to the queues.
-//   - permissions.go: what the roles may do.
+//   - permissions.go: what the roles may do; lookups.go: and for look-ups.
 //   - operations.go: alarms and where they go; dashboard.go: what a person looks at.
 //   - asset.go: the folders that become the functions' code.
 //

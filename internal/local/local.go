@@ -66,6 +66,9 @@ const (
 // newCostCenter is alice's in the configuration that is deployed over the first.
 const newCostCenter = "2002"
 
+// ledgerConfig turns the ledger on.
+const ledgerConfig = "look-ups: {ledger: true}\n"
+
 // errDiffers ends a run that has shown on the output what isn't as it should be.
 var errDiffers = errors.New("not everything is as it should be")
 
@@ -481,7 +484,7 @@ func (s *stage) checkQueues(ctx context.Context) error {
 func (s *stage) update(ctx context.Context) error {
 	s.step("Deploying another configuration over it: another cost center, cors: off, and a ledger")
 	costCenters, _, _ := strings.Cut(shop.Config, "cors:")
-	if err := s.cdk.configure(strings.Replace(costCenters, `"1001"`, `"`+newCostCenter+`"`, 1) + "cors: off\nlook-ups: {ledger: true}\n"); err != nil {
+	if err := s.cdk.configure(strings.Replace(costCenters, `"1001"`, `"`+newCostCenter+`"`, 1) + "cors: off\n" + ledgerConfig); err != nil {
 		return err
 	}
 	if err := s.cloud.EnforceIAM(ctx, false); err != nil {
@@ -509,7 +512,7 @@ func (s *stage) update(ctx context.Context) error {
 		return err
 	}
 	s.check(now.Equal(r.Want), "a new bucket: %s, after %d ms", now, took.Milliseconds())
-	if err := s.follow(ctx); err != nil {
+	if err := s.follow(ctx, newCostCenter, ""); err != nil {
 		return err
 	}
 	for {
@@ -560,7 +563,7 @@ func (s *stage) checkLoopback(context.Context) error {
 }
 
 // follow shows that what a role makes is its who has taken it.
-func (s *stage) follow(ctx context.Context) error {
+func (s *stage) follow(ctx context.Context, costCenter, cors string) error {
 	const key, name = "ASIA3XLOCALSESSION01", "botocore-session-1795255500"
 	cfg := s.cloud.Config()
 	began := time.Now().Add(-2 * time.Minute)
@@ -588,7 +591,7 @@ func (s *stage) follow(ctx context.Context) error {
 		}
 	}
 	role := "arn:aws:iam::" + emulator.Account + ":role/Deploy"
-	r := shop.Bucket(cfg, "shop-by-role", shop.State{Tags: map[string]string{"creator": shop.Alice, "cost-center": newCostCenter}}).By(map[string]any{
+	r := shop.Bucket(cfg, "shop-by-role", shop.State{Tags: map[string]string{"creator": shop.Alice, "cost-center": costCenter}, CORS: cors}).By(map[string]any{
 		"type": "AssumedRole", "principalId": "AROAEXAMPLE:" + name, "arn": "arn:aws:sts::" + emulator.Account + ":assumed-role/Deploy/" + name,
 		"accountId": emulator.Account, "accessKeyId": key,
 		"sessionContext": map[string]any{

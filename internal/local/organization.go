@@ -16,7 +16,7 @@ import (
 // account's would be.
 func hubAndSpokes() walk {
 	return walk{
-		first: []part{(*stage).deployHub, (*stage).deploySpoke, (*stage).observe, (*stage).tag},
+		first: []part{(*stage).deployHub, (*stage).deploySpoke, (*stage).observe, (*stage).tag, (*stage).forwardSessions},
 		then:  []part{(*stage).checkLoopback},
 		last:  []part{(*stage).destroySpoke, (*stage).destroy},
 	}
@@ -31,7 +31,7 @@ func (s *stage) deployHub(ctx context.Context) error {
 		return fmt.Errorf("asking for the organisation: %w", err)
 	}
 	s.cdk = s.cdk.with("organization=" + *found.Organization.Id)
-	if err := s.cdk.configure(shop.Config); err != nil {
+	if err := s.cdk.configure(shop.Config + ledgerConfig); err != nil {
 		return err
 	}
 	if err := s.cdk.run(ctx, "bootstrap"); err != nil {
@@ -55,6 +55,12 @@ func (s *stage) deploySpoke(ctx context.Context) error {
 		return err
 	}
 	return s.cloud.EnforceIAM(ctx, true)
+}
+
+// forwardSessions shows the ledger, which gets sessions from the spoke.
+func (s *stage) forwardSessions(ctx context.Context) error {
+	s.step("A role that somebody takes is followed to who took it")
+	return s.follow(ctx, "1001", shop.CORSByDefault)
 }
 
 // observe shows that an organisation begins by observing, and turns writing on.
