@@ -33,6 +33,9 @@ type Facts struct {
 	// there by Until.
 	Missing string
 	Until   time.Time
+	// Unsure: a look-up was denied or failed, so that someone else may stand at the
+	// beginning. What an earlier try has found isn't replaced by this.
+	Unsure bool
 	// Steps are the look-ups in their order, for people.
 	Steps []Step
 }
