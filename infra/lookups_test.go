@@ -423,6 +423,7 @@ func TestLedgerRules(t *testing.T) {
 		"the hub's bus":           {hub, "autotagger-ledger-bus", 1},
 		"the bus, to the tagger":  {hub, "autotagger-tagger-bus", 0},
 		"one account, the tagger": {one, "autotagger-tagger-", 0},
+		"a hub without a ledger":  {theTemplate(t), "autotagger-tagger-bus", 0}, // a spoke may still forward
 		"a spoke":                 {spokes[deployment.RulesStackSet], "autotagger-forward-", 1},
 		"a companion":             {spokes[deployment.CompanionStackSet], "autotagger-forward-", 1},
 	} {

@@ -116,19 +116,17 @@ func asMap(p catalogue.Pattern) (map[string]any, error) {
 
 // forwarded lets through the API calls of AWS's own sources, which nobody but AWS
 // can put on a bus: which calls matter, the spokes' rules have decided. What they forward
-// for the ledger is left out, by the source that every record has.
+// for the ledger is left out, by the source that every record has; also where there is no
+// ledger, since a spoke that is deployed apart may still forward it.
 //
 //   - https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsRequestEntry.html
 //   - https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
-func (h *hub) forwarded() map[string]any {
-	pattern := map[string]any{
+func forwarded() map[string]any {
+	return map[string]any{
 		"source":      []any{map[string]any{"prefix": "aws."}},
 		"detail-type": []any{cloudtrail.DetailType},
+		"detail":      map[string]any{"eventSource": []any{map[string]any{"anything-but": catalogue.LedgerSources()}}},
 	}
-	if h.table != nil {
-		pattern["detail"] = map[string]any{"eventSource": []any{map[string]any{"anything-but": catalogue.LedgerSources()}}}
-	}
-	return pattern
 }
 
 // addBusRules joins the hub's bus with a function's queue. The tagger gets all
@@ -137,7 +135,7 @@ func (h *hub) forwarded() map[string]any {
 func (h *hub) addBusRules(scope constructs.Construct, j *job, patterns []catalogue.Pattern, to target) error {
 	const bus = "bus"
 	if j.name == deployment.Tagger {
-		h.way = append(h.way, to.newRule(scope, "BusRule", deployment.RulePrefix(j.name)+bus, "what spokes forward", h.forwarded(), h.bus.Ref()))
+		h.way = append(h.way, to.newRule(scope, "BusRule", deployment.RulePrefix(j.name)+bus, "what spokes forward", forwarded(), h.bus.Ref()))
 		return nil
 	}
 	for _, p := range patterns {

@@ -1,6 +1,33 @@
 package catalogue
 
-import "autotagger/internal/deployment"
+import (
+	"maps"
+	"slices"
+
+	"autotagger/internal/deployment"
+)
+
+const (
+	sts            = "sts.amazonaws.com"
+	cloudformation = "cloudformation.amazonaws.com"
+)
+
+// LedgerCalls are the names of the calls that the ledger records, by eventSource.
+func LedgerCalls() map[string][]string {
+	return map[string][]string{
+		sts: {assumeRole, "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "AssumeRoot", "GetFederationToken"},
+		cloudformation: {
+			"ContinueUpdateRollback", "CreateChangeSet", "CreateStack", "CreateStackInstances", "CreateStackSet",
+			"ExecuteChangeSet", "RollbackStack", "UpdateStack", "UpdateStackInstances", "UpdateStackSet",
+		},
+	}
+}
+
+// assumeRole is the one call whose caller chooses the session's name.
+const assumeRole = "AssumeRole"
+
+// LedgerSources are the event sources of [LedgerCalls].
+func LedgerSources() []string { return slices.Sorted(maps.Keys(LedgerCalls())) }
 
 // Ledger returns the patterns that let through what the ledger records: who began a
 // session, and who made or changed a stack or stack set. No source of theirs is in
@@ -32,10 +59,11 @@ import "autotagger/internal/deployment"
 // A session is logged in the region of the endpoint that was called, and may be used in
 // any: see [GlobalSessions].
 func Ledger() []Pattern {
-	sessions := newLedgerPattern("sessions", "Roles that are assumed", "sts", "AssumeRole")
+	calls := LedgerCalls()
+	sessions := newLedgerPattern("sessions", "Roles that are assumed", "sts", []string{assumeRole})
 	sessions.Detail.RequestParameters = &parameterPattern{RoleSessionName: []anythingBut{{[]string{deployment.SessionName}}}}
-	federation := newLedgerPattern("federation", "Sessions of federated users, and of root",
-		"sts", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "AssumeRoot", "GetFederationToken")
+	federation := newLedgerPattern("federation", "Sessions of federated users, and of root", "sts",
+		slices.DeleteFunc(calls[sts], func(c string) bool { return c == assumeRole }))
 	for _, p := range []*Pattern{&sessions, &federation} {
 		p.ReadOnly = true
 		p.Detail.UserIdentity = &identityPattern{Type: callers()}
@@ -43,15 +71,8 @@ func Ledger() []Pattern {
 	return []Pattern{
 		sessions,
 		federation,
-		newLedgerPattern("stacks", "Stacks and stack sets that are made or changed", "cloudformation",
-			"ContinueUpdateRollback", "CreateChangeSet", "CreateStack", "CreateStackInstances", "CreateStackSet",
-			"ExecuteChangeSet", "RollbackStack", "UpdateStack", "UpdateStackInstances", "UpdateStackSet"),
+		newLedgerPattern("stacks", "Stacks and stack sets that are made or changed", "cloudformation", calls[cloudformation]),
 	}
-}
-
-// LedgerSources are the event sources of [Ledger].
-func LedgerSources() []string {
-	return []string{"cloudformation.amazonaws.com", "sts.amazonaws.com"}
 }
 
 // callers are the types of identities but for AWSService.
@@ -62,7 +83,7 @@ func callers() []string {
 	}
 }
 
-func newLedgerPattern(label, about, service string, calls ...string) Pattern {
+func newLedgerPattern(label, about, service string, calls []string) Pattern {
 	p := newPattern(label, 0, about)
 	p.Source = []any{"aws." + service}
 	p.Detail.EventSource = []string{service + ".amazonaws.com"}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"autotagger/internal/catalogue"
 	"autotagger/internal/cloudtrail"
 	"autotagger/internal/deployment"
 	"autotagger/internal/resolve"
@@ -41,7 +42,7 @@ type Reason string
 
 // The reasons, the first that applies.
 const (
-	NotWanted    Reason = "not-wanted"    // it is none of [Calls]
+	NotWanted    Reason = "not-wanted"    // it is none of [catalogue.LedgerCalls]
 	Failed       Reason = "error"         // the call failed
 	ByService    Reason = "by-service"    // a service acted for itself
 	Own          Reason = "own-event"     // the session is one of our own roles'
@@ -49,22 +50,6 @@ const (
 	NoIdentifier Reason = "no-identifier" // the record doesn't say what was begun
 	TooLarge     Reason = "too-large"     // more than an item holds
 )
-
-const (
-	sts            = "sts.amazonaws.com"
-	cloudformation = "cloudformation.amazonaws.com"
-)
-
-// Calls are the names of the calls that the ledger wants, by eventSource.
-func Calls() map[string][]string {
-	return map[string][]string{
-		sts: {"AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "AssumeRoot", "GetFederationToken"},
-		cloudformation: {
-			"ContinueUpdateRollback", "CreateChangeSet", "CreateStack", "CreateStackInstances", "CreateStackSet",
-			"ExecuteChangeSet", "RollbackStack", "UpdateStack", "UpdateStackInstances", "UpdateStackSet",
-		},
-	}
-}
 
 // For how long things are kept: see the package's documentation.
 const (
@@ -86,7 +71,7 @@ const (
 // Read returns what an event leaves in the table, or why it leaves nothing.
 func Read(e *cloudtrail.Event) ([]Item, Reason) {
 	switch {
-	case !slices.Contains(Calls()[e.Source], e.Name):
+	case !slices.Contains(catalogue.LedgerCalls()[e.Source], e.Name):
 		return nil, NotWanted
 	case e.ErrorCode != "" || e.ErrorMessage != "":
 		return nil, Failed
@@ -97,7 +82,7 @@ func Read(e *cloudtrail.Event) ([]Item, Reason) {
 	}
 	var items []Item
 	var why Reason
-	if e.Source == sts {
+	if e.Source == "sts.amazonaws.com" {
 		items, why = session(e)
 	} else {
 		items, why = operation(e)

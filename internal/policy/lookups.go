@@ -77,6 +77,12 @@ func (p *Policy) AsksAccounts() bool { return p.sources(SourceTags) }
 // AsksOUs reports whether the organizational units of accounts are wanted.
 func (p *Policy) AsksOUs() bool { return p.sources(SourceOU) }
 
+// asksAddresses reports whether the mail addresses of users of IAM Identity Center are
+// wanted by their names.
+func (p *Policy) asksAddresses() bool {
+	return p.LookUps.IdentityStore != nil && p.Tags.CreatorForm == CreatorEmail
+}
+
 func (p *Policy) sources(kind SourceKind) bool {
 	return slices.ContainsFunc(p.CostCenter, func(s Source) bool { return s.Kind() == kind })
 }
@@ -177,6 +183,9 @@ func (b *builder) lookUps(p *Policy, root *node) {
 // rules for.
 func (p *Policy) lookUpsBeyond(deployed *Policy) []string {
 	var all []string
+	if want, have := p.LookUps.IdentityStore, deployed.LookUps.IdentityStore; want != nil && have != nil && want.Account != have.Account {
+		all = append(all, "look-ups.identity-store.account: the deployment may ask another account's only")
+	}
 	for _, w := range []struct {
 		key        string
 		want, have bool
@@ -185,6 +194,7 @@ func (p *Policy) lookUpsBeyond(deployed *Policy) []string {
 		{"look-ups.parents", p.LookUps.Parents, deployed.LookUps.Parents},
 		{"look-ups.children", p.LookUps.Children, deployed.LookUps.Children},
 		{"look-ups.identity-store", p.LookUps.IdentityStore != nil, deployed.LookUps.IdentityStore != nil},
+		{"tags.creator.value: email", p.asksAddresses(), deployed.asksAddresses()},
 		{"cost-center: principal-tag", p.AsksPrincipals(), deployed.AsksPrincipals()},
 		{"cost-center: account-tag", p.AsksAccounts(), deployed.AsksAccounts()},
 		{"cost-center: organizational-unit", p.AsksOUs(), deployed.AsksOUs()},

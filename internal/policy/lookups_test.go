@@ -151,4 +151,18 @@ func TestBeyondLookUps(t *testing.T) {
 			t.Errorf("%s: %q, want %q", text, beyond, want)
 		}
 	}
+	const store = "cors: off\nlook-ups: {identity-store: {region: eu-west-1, account: '111122223333'}}\n"
+	for text, want := range map[string]string{
+		store: "",
+		strings.Replace(store, "eu-west-1", "eu-west-2", 1):        "",
+		strings.Replace(store, "1111", "4444", 1):                  "look-ups.identity-store.account",
+		strings.Replace(store, ", account: '111122223333'", "", 1): "look-ups.identity-store.account",
+		store + "tags: {creator: {value: email}}":                  "tags.creator.value: email",
+		"cors: off\ntags: {creator: {value: email}}":               "",
+	} {
+		beyond := strings.Join(parsed(t, text).Beyond(parsed(t, store)), "; ")
+		if (want == "") != (beyond == "") || !strings.Contains(beyond, want) {
+			t.Errorf("%s: %q, want %q", text, beyond, want)
+		}
+	}
 }
