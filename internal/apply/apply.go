@@ -36,6 +36,9 @@ type Request struct {
 	// Provisional are tags that we wrote before all was known. Where one still
 	// stands with that value, it is replaced.
 	Provisional map[string]string
+	// Keep keeps other values that stand where [Options.Replace] would replace them:
+	// the wanted ones aren't sure.
+	Keep bool
 	// Upsert says that the event may have changed an older resource rather
 	// than created one, so that its age says nothing about its tags.
 	Upsert bool

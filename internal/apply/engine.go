@@ -178,6 +178,7 @@ type item struct {
 	reqs           []int // indices of its requests, oldest event first
 	want, known    map[string]string
 	provisional    map[string]string
+	keep           bool
 	fresh          bool // every event is younger than freshFor
 	upsert         bool // the call may have found the resource there
 	reader, writer *system
@@ -293,6 +294,7 @@ func (a *Applier) items(reqs []Request) []*item {
 			for k, v := range reqs[i].Known {
 				it.known[k] = v
 			}
+			it.keep = it.keep || reqs[i].Keep
 			for k, v := range reqs[i].Provisional {
 				it.provisional[k] = v
 			}
@@ -391,7 +393,7 @@ func (a *Applier) missing(it *item, existing map[string]string) map[string]strin
 			}
 		}
 		ours, provisional := it.provisional[k]
-		if !stands || have != v && (a.o.Replace || provisional && have == ours) {
+		if !stands || have != v && (a.o.Replace && !it.keep || provisional && have == ours) {
 			missing[k] = v
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -229,8 +228,8 @@ func (t *Table) Written(ctx context.Context, arns []string) ([]*Written, error) 
 }
 
 // PutWritten keeps what was written to resources, in place of what was kept of them
-// before.
-func (t *Table) PutWritten(ctx context.Context, all []Written) error {
+// before: an error for each, in their order.
+func (t *Table) PutWritten(ctx context.Context, all []Written) []error {
 	items := make([]Item, len(all))
 	for i, w := range all {
 		if w.At.IsZero() {
@@ -242,7 +241,7 @@ func (t *Table) PutWritten(ctx context.Context, all []Written) error {
 		}
 		items[i] = Item{ID: id(written, w.ARN), At: none, Data: text(w), Expires: w.At.Add(kept)}
 	}
-	return errors.Join(t.Put(ctx, items)...)
+	return t.Put(ctx, items)
 }
 
 // Claim reports whether an event is the first after which tags of a resource that the

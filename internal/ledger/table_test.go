@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -191,7 +192,7 @@ func TestExpired(t *testing.T) {
 	open := newTables(t, nil)
 	table := at(open, noon)
 	put(t, table, sample(t, "AssumeRole"), sample(t, "UpdateStack"), sample(t, "UpdateStackSet"))
-	if err := table.PutWritten(t.Context(), []ledger.Written{{ARN: "arn:p", Provisional: true}, {ARN: "arn:f"}}); err != nil {
+	if err := errors.Join(table.PutWritten(t.Context(), []ledger.Written{{ARN: "arn:p", Provisional: true}, {ARN: "arn:f"}})...); err != nil {
 		t.Fatal(err)
 	}
 	stack := sample(t, "UpdateStack").Response.Key("stackId").Text()
@@ -387,7 +388,7 @@ func TestWritten(t *testing.T) {
 		all = append(all, ledger.Written{ARN: arn(i), Tags: map[string]string{"creator": "role"}, Provisional: true, At: noon})
 	}
 	all = append(all, ledger.Written{ARN: arn(7), Tags: map[string]string{"creator": "alice"}, Source: "sqs.amazonaws.com", Type: "AWS::SQS::Queue", Account: "111122223333", Region: "eu-west-1"})
-	if err := table.PutWritten(t.Context(), all); err != nil {
+	if err := errors.Join(table.PutWritten(t.Context(), all)...); err != nil {
 		t.Fatal(err)
 	}
 	asked := []string{arn(7), "arn:aws:sqs:eu-west-1:111122223333:other", strings.Repeat("x", 3000)}
@@ -601,7 +602,7 @@ func TestUndone(t *testing.T) {
 		all = append(all, ledger.Written{ARN: fmt.Sprint("arn:", i), At: noon})
 	}
 	all = append(all, ledger.Written{ARN: "arn:never", At: noon})
-	err := table.PutWritten(t.Context(), all)
+	err := errors.Join(table.PutWritten(t.Context(), all)...)
 	if err == nil || strings.Count(err.Error(), "undone") != 1 || !strings.Contains(err.Error(), "written/arn:never") {
 		t.Errorf("it ends with %v", err)
 	}

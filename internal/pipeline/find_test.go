@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"testing"
@@ -22,16 +23,39 @@ import (
 type world struct {
 	tags    map[string]map[string]string
 	cors    []string
-	facts   plan.Facts
+	facts   plan.Facts            // of every event
+	of      map[string]plan.Facts // of the events with these ids
 	asked   int
+	forgets map[string]bool // ARNs of which nothing can be kept
 	written map[string]ledger.Written
 	claims  map[string]string // events by ARN and actor
 	now     time.Time
+	slow    time.Duration // that look-ups take
+}
+
+// watched tells of requests for tags.
+type watched struct {
+	*world
+	told func(apply.Request)
+}
+
+func (w watched) Tag(ctx context.Context, reqs []apply.Request) []apply.Result {
+	for _, r := range reqs {
+		w.told(r)
+	}
+	return w.world.Tag(ctx, reqs)
 }
 
 func (w *world) Find(_ context.Context, plans []plan.Plan) []plan.Facts {
 	w.asked += len(plans)
-	return slices.Repeat([]plan.Facts{w.facts}, len(plans))
+	w.now = w.now.Add(w.slow)
+	all := slices.Repeat([]plan.Facts{w.facts}, len(plans))
+	for i, p := range plans {
+		if f, known := w.of[p.Event.ID]; known {
+			all[i] = f
+		}
+	}
+	return all
 }
 
 func (w *world) Written(_ context.Context, arns []string) ([]*ledger.Written, error) {
@@ -44,11 +68,16 @@ func (w *world) Written(_ context.Context, arns []string) ([]*ledger.Written, er
 	return all, nil
 }
 
-func (w *world) PutWritten(_ context.Context, written []ledger.Written) error {
-	for _, one := range written {
+func (w *world) PutWritten(_ context.Context, written []ledger.Written) []error {
+	errs := make([]error, len(written))
+	for i, one := range written {
+		if w.forgets[one.ARN] {
+			errs[i] = errors.New("no room")
+			continue
+		}
 		w.written[one.ARN] = one
 	}
-	return nil
+	return errs
 }
 
 func (w *world) Claim(_ context.Context, arn, actor, event string) (bool, error) {
@@ -127,9 +156,13 @@ func TestMissingLink(t *testing.T) {
 	if r := run(t, p, e); !r.Settled() || !r.Provisional() || w.tags[tableARN]["creator"] != "alice" {
 		t.Errorf("three minutes later: %+v, tags %v", r.Resources[0], w.tags)
 	}
-	w.facts = found
+	w.facts, w.now = found, noon.Add(16*time.Minute)
 	if r := run(t, p, e); !r.Settled() || r.Provisional() || w.tags[tableARN]["creator"] != "bob" || r.Plan.Creator.Name != "bob" {
 		t.Errorf("when the link is there: %+v, tags %v", r.Resources[0], w.tags)
+	}
+	found.Creator.Name = "dora"
+	if run(t, p, e); w.tags[tableARN]["creator"] != "bob" {
+		t.Errorf("what was replaced once was replaced again: %v", w.tags)
 	}
 	w.tags[tableARN]["creator"] = "carol"
 	if r := run(t, p, e); r.Resources[0].Tag.Outcome != apply.Unchanged || w.tags[tableARN]["creator"] != "carol" {

@@ -58,6 +58,7 @@ type Result struct {
 	Err error
 
 	record *plan.Plan // as the record alone makes it, where look-ups have made another
+	again  bool       // look-ups were made before
 }
 
 // ResourceResult is what became of one of a plan's resources. A job that the
@@ -69,6 +70,9 @@ type ResourceResult struct {
 	Refused string
 	// Provisional: a link was missing, so that a later try may know better.
 	Provisional bool
+	// Forgot is why what was written couldn't be remembered: it stays as it is,
+	// whatever link may come.
+	Forgot error
 
 	fresh bool // found by a look-up, and not tried yet
 }
@@ -209,7 +213,7 @@ func (p *Pipeline) apply(ctx context.Context, results []Result, todo func(*Resou
 		for i, res := range p.Applier.Tag(ctx, reqs) {
 			tags[i].out.Tag = &res
 		}
-		p.settle(ctx, tags)
+		p.remember(ctx, tags)
 	}
 	if len(cors) > 0 {
 		for i, res := range p.Applier.PutCORS(ctx, cors) {
@@ -269,8 +273,17 @@ func request(p plan.Plan, i int) apply.Request {
 		ARN: res.ARN, Type: res.Type, API: res.API, Calls: res.Calls, Account: res.Account, Region: res.Region,
 		Tags: res.Tags, Known: res.Requested, Upsert: res.Upsert, LookUp: res.LookUp, EventTime: p.Event.Time,
 	}
-	if p.Facts != nil && i < len(p.Facts.Resources) {
-		req.Read = p.Facts.Resources[i].Own
+	f := p.Facts
+	if f == nil {
+		return req
+	}
+	sure := f.Missing == "" && !f.Unsure
+	req.Keep = !sure
+	if sure {
+		req.Provisional = f.Provisional[res.ARN]
+	}
+	if i < len(f.Resources) && !f.Stale {
+		req.Read = f.Resources[i].Own
 	}
 	return req
 }

@@ -12,18 +12,6 @@ import (
 	"autotagger/internal/resolve"
 )
 
-// Memory remembers which tags were written, and for whom some were put back. It is a
-// [*ledger.Table].
-type Memory interface {
-	// Written returns what was written to resources, in the ARNs' order; nil where
-	// nothing is known.
-	Written(ctx context.Context, arns []string) ([]*ledger.Written, error)
-	PutWritten(ctx context.Context, written []ledger.Written) error
-	// Claim reports whether an actor's event is the first after which a resource's
-	// tags are put back: true again for that same event.
-	Claim(ctx context.Context, arn, actor, event string) (first bool, err error)
-}
-
 // WhyTwice is the Why of tags that the same actor has taken away before.
 const WhyTwice = "removed-again"
 
@@ -106,10 +94,4 @@ func (p *Pipeline) known(e *cloudtrail.Event, w *ledger.Written) (plan.Resource,
 // again has another.
 func actor(e *cloudtrail.Event) string {
 	return cmp.Or(e.Identity.IssuerARN, e.Identity.ARN, e.Identity.PrincipalID, e.Identity.InvokedBy)
-}
-
-// note is what is remembered of tags that were written.
-func note(t tagged) ledger.Written {
-	res := t.of.Plan.Resources[t.i]
-	return ledger.Written{ARN: res.ARN, Tags: t.out.Tag.Written, Source: t.of.Plan.Event.Source, Type: res.Type, Account: res.Account, Region: res.Region}
 }

@@ -52,6 +52,7 @@ type ResourceRow struct {
 	Why         string            `json:"why,omitempty"`
 	Error       string            `json:"error,omitempty"`
 	Sources     *Sources          `json:"sources,omitempty"` // where look-ups were made
+	Forgot      string            `json:"forgot,omitempty"`  // why what was written isn't remembered
 
 	CreatorSource    string `json:"-"` // what the creator's name rests on, or the parent that had it
 	CostCenterSource string `json:"-"` // which of the policy's sources answered
@@ -112,6 +113,9 @@ func resourceRow(res plan.Resource, out *ResourceResult) ResourceRow {
 	}
 	if row.Error == "" {
 		row.Error = out.Refused
+	}
+	if out.Forgot != nil {
+		row.Forgot = out.Forgot.Error()
 	}
 	if c := out.CORS; c != nil {
 		switch c.Outcome {

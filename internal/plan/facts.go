@@ -36,6 +36,11 @@ type Facts struct {
 	// Unsure: a look-up was denied or failed, so that someone else may stand at the
 	// beginning. What an earlier try has found isn't replaced by this.
 	Unsure bool
+	// Provisional are, by ARN, tags that an earlier try wrote without a link. They say
+	// nothing of their own, and may be replaced.
+	Provisional map[string]map[string]string
+	// Stale: the tags that were read are no longer to be relied on.
+	Stale bool
 	// Steps are the look-ups in their order, for people.
 	Steps []Step
 }
@@ -73,7 +78,9 @@ func (p *Planner) With(made Plan, f Facts) Plan {
 		if i < len(f.Resources) {
 			more = f.Resources[i]
 		}
-		resources = append(resources, p.resource(made.Event, made.Creator, r.Resource, r.Mode, f, more))
+		res := p.resource(made.Event, made.Creator, r.Resource, r.Mode, f, more)
+		res.Excluded, _ = p.Policy.Excluded(p.subject(made.Event, heir(made.Creator, more), r.Resource))
+		resources = append(resources, res)
 	}
 	made.Resources = resources
 	for _, child := range f.Children {
@@ -82,6 +89,15 @@ func (p *Planner) With(made Plan, f Facts) Plan {
 		}
 	}
 	return made
+}
+
+// heir is the creator as the policy's rules take it: whom a parent's tag names, where that
+// is inherited.
+func heir(c attribute.Creator, more ResourceFacts) attribute.Creator {
+	if more.Creator != "" {
+		c.Name = more.Creator
+	}
+	return c
 }
 
 // subject is a resource as the policy is asked about it.

@@ -6,6 +6,7 @@
 package plan
 
 import (
+	"maps"
 	"time"
 
 	"autotagger/internal/attribute"
@@ -42,6 +43,7 @@ type Resource struct {
 	resolve.Resource
 	Mode              policy.Mode       // where the resource is: Enforce or Observe
 	Tags              map[string]string // with the values of the create request's own tags, where those stay
+	Excluded          string            // why the policy leaves it alone after all, as look-ups have shown
 	CreatorSource     string            // what the creator's name rests on, or the parent it was taken from
 	CostCenterSource  string            // which of the policy's sources answered; "" if none
 	CostCenterUnknown string            // the value that isn't valid, where one was given
@@ -133,9 +135,13 @@ func (p *Planner) resource(e *cloudtrail.Event, c attribute.Creator, r resolve.R
 	}
 	own := r.Requested
 	if more.Own != nil {
-		own = more.Own
+		own = maps.Clone(more.Own)
+		maps.DeleteFunc(own, func(key, value string) bool {
+			ours, provisional := f.Provisional[r.ARN][key]
+			return provisional && ours == value
+		})
 	}
-	found, source := p.Policy.CostCenterFor(p.subject(e, c, r), policy.Known{
+	found, source := p.Policy.CostCenterFor(p.subject(e, heir(c, more), r), policy.Known{
 		Resource: own, Parent: more.Parent, Session: f.Session, Principal: f.Principal, Account: f.Account, OUs: f.OUs,
 	})
 	costCenter, valid := p.Policy.CheckCostCenter(found)
