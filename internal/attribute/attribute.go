@@ -94,17 +94,6 @@ func (c Creator) AsRole() Creator {
 	return c
 }
 
-// Person reports whether the name is a person's, or of something as good as one that
-// begins a chain, such as a pipeline. A session's name counts where its caller chose
-// it: what to believe of that is the policy's.
-func (c Creator) Person() bool {
-	switch c.By {
-	case BySourceIdentity, ByUser, BySSO, BySession, ByTrustPolicy:
-		return true
-	}
-	return false
-}
-
 // service returns the principal of a service that acted for itself: as
 // AWSService, as the account ("Root" with invokedBy), or through its
 // service-linked role.

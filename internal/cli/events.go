@@ -54,13 +54,11 @@ order, the source of each value, and what would become of the resource.`,
 			if err != nil {
 				return err
 			}
-			look := func([]pipeline.Result, *pipeline.Pipeline) error { return nil }
 			if lookup {
-				if look, err = a.look(c.Context(), p); err != nil {
-					return failure{err}
-				}
+				return a.look(c.Context(), args, p)
 			}
-			return a.handle(c.Context(), args, p, look)
+			a.unchecked(p)
+			return a.handle(c.Context(), args, p, func([]pipeline.Result, *pipeline.Pipeline) error { return nil })
 		},
 	}
 	a.configFlag(c)
@@ -98,6 +96,7 @@ It exits with 1 if any is left at retry, denied or failed.`,
 				return err
 			}
 			if dryRun {
+				a.unchecked(p)
 				return a.handle(c.Context(), args, p, func(results []pipeline.Result, line *pipeline.Pipeline) error {
 					line.Pretend(results)
 					return nil
@@ -111,6 +110,7 @@ It exits with 1 if any is left at retry, denied or failed.`,
 			if err != nil {
 				return failure{err}
 			}
+			p = a.costCenters(ctx, cfg, p)
 			applier := newApplier(cfg, p)
 			left, looks := wait, false
 			return a.handle(ctx, args, p, func(results []pipeline.Result, line *pipeline.Pipeline) error {

@@ -13,6 +13,7 @@ import (
 	"autotagger/internal/catalogue"
 	"autotagger/internal/deployment"
 	"autotagger/internal/ledger"
+	"autotagger/internal/live"
 	"autotagger/internal/lookup"
 	"autotagger/internal/pipeline"
 	"autotagger/internal/policy"
@@ -41,28 +42,46 @@ func lookUps(ctx context.Context, line *pipeline.Pipeline, cfg aws.Config, p *po
 	return nil
 }
 
+// costCenters adds the valid cost centers that the policy's object has. Where that can't be
+// read every value is taken, and a person told.
+func (a *app) costCenters(ctx context.Context, cfg aws.Config, p *policy.Policy) *policy.Policy {
+	with, err := live.CostCenters(ctx, cfg, p)
+	if err != nil {
+		fmt.Fprintf(a.stderr, "autotagger: cost centers aren't checked: %s\n", oneLine(err))
+	}
+	return with
+}
+
+// unchecked tells a person that nothing is asked, so that cost centers aren't checked.
+func (a *app) unchecked(p *policy.Policy) {
+	if p.CostCenters.Object != "" {
+		fmt.Fprintf(a.stderr, "autotagger: cost centers aren't checked: %s is read with credentials only, by explain --lookup or replay\n", p.CostCenters.Object)
+	}
+}
+
 // newApplier is one for the policy.
 func newApplier(cfg aws.Config, p *policy.Policy) *apply.Applier {
 	return apply.New(cfg, apply.Options{Replace: p.Existing == policy.Replace, OptOut: p.OptOut})
 }
 
-// look makes look-ups for batches of plans, and reads the tags that resources have.
-func (a *app) look(ctx context.Context, p *policy.Policy) (func([]pipeline.Result, *pipeline.Pipeline) error, error) {
+// look explains events with look-ups, and with the tags that resources have.
+func (a *app) look(ctx context.Context, paths []string, p *policy.Policy) error {
 	cfg, err := loadAWS(ctx)
 	if err != nil {
-		return nil, err
+		return failure{err}
 	}
 	if err := requireCredentials(ctx, cfg); err != nil {
-		return nil, err
+		return failure{err}
 	}
+	p = a.costCenters(ctx, cfg, p)
 	applier := newApplier(cfg, p)
 	asker := &pipeline.Pipeline{}
 	if err := lookUps(ctx, asker, cfg, p, applier); err != nil {
-		return nil, err
+		return failure{err}
 	}
-	return func(results []pipeline.Result, line *pipeline.Pipeline) error {
-		line.Finder = asker.Finder
+	return a.handle(ctx, paths, p, func(results []pipeline.Result, line *pipeline.Pipeline) error {
+		line.Finder, line.Memory = asker.Finder, asker.Memory
 		line.Look(ctx, results, applier)
 		return nil
-	}, nil
+	})
 }

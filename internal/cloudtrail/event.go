@@ -31,11 +31,8 @@ type Event struct {
 	// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-account.html
 	Recipient, Delivered string
 
-	Type     string // eventType: AwsApiCall, AwsServiceEvent, …
-	Category string // eventCategory: Management, Data, …
-	// SharedID is sharedEventID: the same in the records that one call leaves in
-	// several accounts.
-	SharedID     string
+	Type         string // eventType: AwsApiCall, AwsServiceEvent, …
+	Category     string // eventCategory: Management, Data, …
 	ErrorCode    string
 	ErrorMessage string
 	ReadOnly     Flag
@@ -198,8 +195,6 @@ func record(doc gjson.Result, delivered string) (*Event, error) {
 			e.Type = text(v)
 		case "eventcategory":
 			e.Category = text(v)
-		case "sharedeventid":
-			e.SharedID = text(v)
 		case "errorcode":
 			e.ErrorCode = text(v)
 		case "digeststarttime":

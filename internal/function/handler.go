@@ -27,7 +27,7 @@ const (
 	KeyRegion    = "region"
 	KeyCreator   = "creator"
 	KeyResources = "resources" // how many
-	KeyResults   = "results"   // a list: arn, outcome, cors, why, error, creatorSource, costCenterSource, lastResort, unfit
+	KeyResults   = "results"   // a list: arn, outcome, cors, why, error, creatorSource, costCenterSource, lastResort, forgot, unfit
 	KeyBy        = "creatorBy" // what the creator's name rests on: see attribute.Basis
 	// KeyUnverified stands where that is the name of a session which its caller chose.
 	KeyUnverified = "unverified"
@@ -92,14 +92,8 @@ func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQS
 	if len(batch.Records) == 0 {
 		return events.SQSEventResponse{}, ErrNotABatch
 	}
-	work, report := ctx, ctx
-	if deadline, ok := ctx.Deadline(); ok {
-		var cancel, end context.CancelFunc
-		work, cancel = context.WithDeadline(ctx, deadline.Add(-margin))
-		defer cancel()
-		report, end = context.WithDeadline(ctx, deadline.Add(-answering))
-		defer end()
-	}
+	work, report, end := within(ctx)
+	defer end()
 	started := h.Now()
 	line, work, stop, err := h.current(work)
 	if err != nil {
@@ -125,6 +119,18 @@ func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQS
 	failures := append(h.desk().finish(report, messages, ends), aside...)
 	h.Metrics.Flush()
 	return events.SQSEventResponse{BatchItemFailures: failures}, nil
+}
+
+// within divides an invocation's time: work has to be done by then, and what became of it
+// told.
+func within(ctx context.Context) (work, report context.Context, end func()) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return ctx, ctx, func() {}
+	}
+	work, endWork := context.WithDeadline(ctx, deadline.Add(-margin))
+	report, endReport := context.WithDeadline(ctx, deadline.Add(-answering))
+	return work, report, func() { endWork(); endReport() }
 }
 
 // current returns the pipeline for the policy that holds, and a context that ends
@@ -160,7 +166,7 @@ func (h *Handler) log(ctx context.Context, m events.SQSMessage, r *pipeline.Resu
 		if len(res.Unfit) > 0 {
 			result["unfit"] = res.Unfit
 		}
-		for key, value := range map[string]string{"outcome": res.Outcome, "cors": res.CORS, "why": res.Why, "error": res.Error, "creatorSource": res.CreatorSource, "costCenterSource": res.CostCenterSource} {
+		for key, value := range map[string]string{"outcome": res.Outcome, "cors": res.CORS, "why": res.Why, "error": res.Error, "creatorSource": res.CreatorSource, "costCenterSource": res.CostCenterSource, "forgot": res.Forgot} {
 			if value != "" {
 				result[key] = value
 			}
@@ -216,7 +222,7 @@ func (h *Handler) count(r *pipeline.Result, e ending) {
 		if out.Refused != "" {
 			h.Metrics.Count("Refused", 1)
 		}
-		if r.Plan.Resources[i].CostCenterUnknown != "" {
+		if r.Plan.Resources[i].CostCenterUnknown != "" && e.end != Again {
 			h.Metrics.Count("CostCenterUnknown", 1)
 		}
 		if out.Tag != nil {

@@ -93,14 +93,8 @@ func (r *Recorder) Handle(ctx context.Context, batch events.SQSEvent) (events.SQ
 	if len(batch.Records) == 0 {
 		return events.SQSEventResponse{}, ErrNotABatch
 	}
-	work, report := ctx, ctx
-	if deadline, ok := ctx.Deadline(); ok {
-		var cancel, end context.CancelFunc
-		work, cancel = context.WithDeadline(ctx, deadline.Add(-margin))
-		defer cancel()
-		report, end = context.WithDeadline(ctx, deadline.Add(-answering))
-		defer end()
-	}
+	work, report, end := within(ctx)
+	defer end()
 	started := r.Now()
 	d := desk{r.Queue, r.Log, r.Now}
 	messages, aside := d.part(report, batch.Records)

@@ -269,17 +269,27 @@ func (c *Configuration) readList(ctx context.Context, from string) (list, error)
 		in.IfNoneMatch = &last.etag
 	}
 	data, etag, err := c.object(ctx, in)
-	switch {
-	case unchanged(err):
+	if unchanged(err) {
 		return last, nil
-	case err != nil:
-		return last, fmt.Errorf("reading %s: %w", from, err)
 	}
-	values, err := policy.ParseCostCenters(data)
+	var values []string
+	if err == nil {
+		values, err = policy.ParseCostCenters(data)
+	}
 	if err != nil {
 		return last, fmt.Errorf("reading %s: %w", from, err)
 	}
 	return list{from, etag, values}, nil
+}
+
+// CostCenters returns a policy with the valid cost centers of its object, if it has one.
+// Without a function's configuration around it nothing else is read.
+func CostCenters(ctx context.Context, cfg aws.Config, p *policy.Policy) (*policy.Policy, error) {
+	found, err := (&Configuration{cfg: cfg}).readList(ctx, p.CostCenters.Object)
+	if err != nil || found.values == nil {
+		return p, err
+	}
+	return p.WithCostCenters(found.values), nil
 }
 
 // Place is the bucket and the key of s3://bucket/key.
