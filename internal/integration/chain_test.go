@@ -173,3 +173,80 @@ func TestPipelineStackGroup(t *testing.T) {
 		}
 	}
 }
+
+// TestLateSession: the real function waits for a session that isn't in the ledger, then
+// names the session's role, and when the session has come after all, who began it; but it
+// leaves alone what someone else wrote meanwhile.
+func TestLateSession(t *testing.T) {
+	t.Parallel()
+	srv, err := emulator.Start(t.Context(), emulator.Options{Region: integration.Region})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(srv.Stop)
+	a := integration.Account{TB: t, URL: srv.URL}
+	a.MakeLedger()
+	const key = "ASIALATE000000000001"
+	began := time.Now().Add(-time.Minute)
+	session := func() map[string]any {
+		by := role("Deploy", "i-0123456789abcdef0", key, "") // a machine's name: the role is named
+		by["sessionContext"].(map[string]any)["attributes"] = map[string]any{"creationDate": began.UTC().Format(time.RFC3339)}
+		return by
+	}
+	var made []string
+	for _, k := range integration.Kinds() {
+		if k.Type == "AWS::DynamoDB::Table" {
+			for _, name := range []string{"ours", "theirs"} {
+				made = append(made, k.Create(a, name).ARNs...)
+			}
+		}
+	}
+	tables := func() (all []happening) {
+		for _, arn := range made {
+			all = append(all, happening{
+				source: "dynamodb", name: "CreateTable", by: session(), ago: 10 * time.Second,
+				request:  map[string]any{"tableName": arn[strings.LastIndexByte(arn, '/')+1:]},
+				response: map[string]any{"tableDescription": map[string]any{"tableArn": arn}},
+			})
+		}
+		return all
+	}
+	env := []string{"AWS_ENDPOINT_URL=" + srv.URL, deployment.EnvTable + "=" + deployment.Table, deployment.EnvAccount + "=" + emulator.Account}
+	// deliver gives the same messages to the function, that were first received a while ago.
+	deliver := func(ago time.Duration, want int) string {
+		t.Helper()
+		batch := batchOf(t, tables()...)
+		for i := range batch.Records {
+			batch.Records[i].MessageId = fmt.Sprint(i)
+			batch.Records[i].Attributes = map[string]string{
+				"ApproximateReceiveCount": "2", "ApproximateFirstReceiveTimestamp": fmt.Sprint(time.Now().Add(-ago).UnixMilli()),
+			}
+		}
+		answer, log := integration.Invoke(t, "tagger", "cors: off\nlook-ups: {ledger: true}\n", batch, env...)
+		if len(answer.BatchItemFailures) != want {
+			t.Errorf("%d messages come again, want %d\n%s", len(answer.BatchItemFailures), want, log)
+		}
+		return log
+	}
+	if log := deliver(time.Second, 2); strings.Count(log, `"why":"link-missing"`) != 2 || len(a.Tags(made[0])) > 0 {
+		t.Errorf("it doesn't wait: %v\n%s", a.Tags(made[0]), log)
+	}
+	began = began.Add(-5 * time.Minute) // as if that long had passed
+	deliver(3*time.Minute, 2)
+	for _, arn := range made {
+		if creator := a.Tags(arn)["creator"]; creator != "Deploy" {
+			t.Errorf("without the session %s is %q's", arn, creator)
+		}
+	}
+	a.PutTags(made[1], "creator", "carol")
+	answer, log := integration.Invoke(t, "ledger", "", batchOf(t, begins("AssumeRole", "Deploy", "i-0123456789abcdef0", key, map[string]any{"type": "IAMUser", "userName": "bob", "arn": "arn:aws:iam::" + emulator.Account + ":user/bob", "accountId": emulator.Account}, nil)), env...)
+	if len(answer.BatchItemFailures) > 0 {
+		t.Fatalf("recording: %s", log)
+	}
+	deliver(16*time.Minute, 0)
+	for arn, want := range map[string]string{made[0]: "bob", made[1]: "carol"} {
+		if creator := a.Tags(arn)["creator"]; creator != want {
+			t.Errorf("%s is %q's, want %s", arn, creator, want)
+		}
+	}
+}
