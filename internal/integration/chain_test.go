@@ -83,11 +83,10 @@ func batchOf(t *testing.T, all ...happening) events.SQSEvent {
 	return batch
 }
 
-// TestPipelineStackGroup: a pipeline signs in, assumes another role with it, makes a stack
-// under a service role; the stack makes an Auto Scaling group, and that an instance. The
-// real functions name the pipeline for both, and the command line says how.
-func TestPipelineStackGroup(t *testing.T) {
-	t.Parallel()
+// withLedger is an account of its own with the ledger's table, and the environment of the
+// functions there.
+func withLedger(t *testing.T) (integration.Account, []string) {
+	t.Helper()
 	srv, err := emulator.Start(t.Context(), emulator.Options{Region: integration.Region})
 	if err != nil {
 		t.Fatal(err)
@@ -95,6 +94,15 @@ func TestPipelineStackGroup(t *testing.T) {
 	t.Cleanup(srv.Stop)
 	a := integration.Account{TB: t, URL: srv.URL}
 	a.MakeLedger()
+	return a, []string{"AWS_ENDPOINT_URL=" + srv.URL, deployment.EnvTable + "=" + deployment.Table, deployment.EnvAccount + "=" + emulator.Account}
+}
+
+// TestPipelineStackGroup: a pipeline signs in, assumes another role with it, makes a stack
+// under a service role; the stack makes an Auto Scaling group, and that an instance. The
+// real functions name the pipeline for both, and the command line says how.
+func TestPipelineStackGroup(t *testing.T) {
+	t.Parallel()
+	a, env := withLedger(t)
 	// What CloudFormation and Auto Scaling write themselves.
 	a.Group("web-group", map[string]string{"aws:cloudformation:stack-id": stackID, "aws:cloudformation:stack-name": "web"})
 	instance := a.Instance()
@@ -109,7 +117,6 @@ func TestPipelineStackGroup(t *testing.T) {
 			response: map[string]any{"stackId": stackID},
 		},
 	)
-	env := []string{"AWS_ENDPOINT_URL=" + srv.URL, deployment.EnvTable + "=" + deployment.Table, deployment.EnvAccount + "=" + emulator.Account}
 	answer, log := integration.Invoke(t, "ledger", "", recorded, env...)
 	if len(answer.BatchItemFailures) > 0 || !strings.Contains(log, `"recorded":{"session":2,"stack":1}`) {
 		t.Fatalf("recording: %v\n%s", answer, log)
@@ -162,7 +169,7 @@ func TestPipelineStackGroup(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	raw, err := command(srv.URL, integration.Region, "explain", "--lookup", "--config", filepath.Join(dir, "autotagger.yaml"), "-o", "json", filepath.Join(dir, "event.json")).CombinedOutput()
+	raw, err := command(a.URL, integration.Region, "explain", "--lookup", "--config", filepath.Join(dir, "autotagger.yaml"), "-o", "json", filepath.Join(dir, "event.json")).CombinedOutput()
 	out := string(raw)
 	if err != nil {
 		t.Errorf("explain: %v", err)
@@ -179,13 +186,7 @@ func TestPipelineStackGroup(t *testing.T) {
 // leaves alone what someone else wrote meanwhile.
 func TestLateSession(t *testing.T) {
 	t.Parallel()
-	srv, err := emulator.Start(t.Context(), emulator.Options{Region: integration.Region})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(srv.Stop)
-	a := integration.Account{TB: t, URL: srv.URL}
-	a.MakeLedger()
+	a, env := withLedger(t)
 	const key = "ASIALATE000000000001"
 	began := time.Now().Add(-time.Minute)
 	session := func() map[string]any {
@@ -211,7 +212,6 @@ func TestLateSession(t *testing.T) {
 		}
 		return all
 	}
-	env := []string{"AWS_ENDPOINT_URL=" + srv.URL, deployment.EnvTable + "=" + deployment.Table, deployment.EnvAccount + "=" + emulator.Account}
 	// deliver gives the same messages to the function, that were first received a while ago.
 	deliver := func(ago time.Duration, want int) string {
 		t.Helper()
