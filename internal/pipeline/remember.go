@@ -110,16 +110,9 @@ func (p *Pipeline) remember(ctx context.Context, all []tagged) {
 	if len(notes) == 0 {
 		return
 	}
-	// A later try adds to what an earlier one wrote.
-	earlier, err := p.Memory.Written(ctx, arns)
-	for i := range notes {
-		if err == nil && earlier[i] != nil && earlier[i].Account == notes[i].Account {
-			tags := maps.Clone(earlier[i].Tags)
-			if tags == nil {
-				tags = map[string]string{}
-			}
-			maps.Copy(tags, notes[i].Tags)
-			notes[i].Tags = tags
+	if earlier, err := p.Memory.Written(ctx, arns); err == nil {
+		for i, w := range earlier {
+			join(&notes[i], w)
 		}
 	}
 	for i, err := range p.Memory.PutWritten(ctx, notes) {
@@ -129,6 +122,17 @@ func (p *Pipeline) remember(ctx context.Context, all []tagged) {
 		}
 		of[i].out.Provisional = notes[i].Provisional
 	}
+}
+
+// join adds what was written before. Another event's isn't for this one to replace.
+func join(w *ledger.Written, earlier *ledger.Written) {
+	if earlier == nil || earlier.Account != w.Account || w.Provisional && earlier.Event != w.Event {
+		return
+	}
+	tags := map[string]string{}
+	maps.Copy(tags, earlier.Tags)
+	maps.Copy(tags, w.Tags)
+	w.Tags = tags
 }
 
 // note is what is remembered of tags that were written.

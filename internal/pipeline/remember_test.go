@@ -51,6 +51,22 @@ func TestAnotherEvent(t *testing.T) {
 	}
 }
 
+// TestAnotherEventsKeys: nor where both wrote something without a link.
+func TestAnotherEventsKeys(t *testing.T) {
+	t.Parallel()
+	w, p, _ := provisional(t, "cost-center: [{default: '7'}]")
+	delete(w.tags[tableARN], "cost-center")
+	w.of = map[string]plan.Facts{"2": {Missing: "session ASIA2", Until: noon.Add(15 * time.Minute)}}
+	second := table(t, "2", "t", noon.Add(12*time.Minute))
+	if r := run(t, p, second); !r.Provisional() || w.tags[tableARN]["cost-center"] != "7" {
+		t.Fatalf("%v, %+v", w.tags, r.Resources[0])
+	}
+	w.now, w.of = noon.Add(28*time.Minute), map[string]plan.Facts{"2": {Creator: person("mallory")}}
+	if run(t, p, second); w.tags[tableARN]["creator"] != "alice" {
+		t.Errorf("%v", w.tags)
+	}
+}
+
 // TestUnsure: what an earlier try found isn't replaced by what is known when a look-up
 // fails.
 func TestUnsure(t *testing.T) {
