@@ -3,7 +3,6 @@ package apply_test
 import (
 	"archive/zip"
 	"bytes"
-	"context"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/xml"
@@ -15,7 +14,6 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,38 +25,28 @@ import (
 // Tests against moto create their resources and read the tags back with plain
 // HTTP, so that a mistake in the code under test can't hide in its own mirror.
 
-// moto is the one server of this package's tests, started when the first of
-// them needs it.
-type moto struct {
-	once  sync.Once
-	srv   *emulator.Server
-	err   error
-	names atomic.Int32
-}
-
 // unique is a name that nothing in the server has yet, of 32 characters at
 // most: load balancers' limit.
 func unique(prefix string) string {
-	return fmt.Sprintf("%.24s-%d", strings.ReplaceAll(prefix, " ", "-"), shared.names.Add(1))
+	return fmt.Sprintf("%.24s-%d", strings.ReplaceAll(prefix, " ", "-"), shared.Number())
 }
 
-var shared moto
+// shared is the one server of this package's tests.
+var shared emulator.Shared
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if shared.srv != nil {
-		shared.srv.Stop()
-	}
+	shared.Stop()
 	os.Exit(code)
 }
 
 func server(t *testing.T) *emulator.Server {
 	t.Helper()
-	shared.once.Do(func() { shared.srv, shared.err = emulator.Start(context.Background(), emulator.Options{}) })
-	if shared.err != nil {
-		t.Fatal(shared.err)
+	moto, err := shared.Server()
+	if err != nil {
+		t.Fatal(err)
 	}
-	return shared.srv
+	return moto
 }
 
 const region = "us-east-1"

@@ -14,7 +14,6 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,22 +40,13 @@ const (
 	bucket  = "trails"
 )
 
-// moto is the one emulator of this package's tests; each world is an account of
+// shared is the one emulator of this package's tests; each world is an account of
 // its own in it.
-type moto struct {
-	once     sync.Once
-	srv      *emulator.Server
-	err      error
-	accounts atomic.Int64
-}
-
-var shared moto
+var shared emulator.Shared
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if shared.srv != nil {
-		shared.srv.Stop()
-	}
+	shared.Stop()
 	os.Exit(code)
 }
 
@@ -77,12 +67,12 @@ type world struct {
 // newWorld is an account with nothing in it, in a world where nothing is wrong.
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	shared.once.Do(func() { shared.srv, shared.err = emulator.Start(context.Background(), emulator.Options{}) })
-	if shared.err != nil {
-		t.Fatal(shared.err)
+	moto, err := shared.Server()
+	if err != nil {
+		t.Fatal(err)
 	}
-	w := &world{t: t, account: fmt.Sprintf("%012d", 111100000000+shared.accounts.Add(1)), answers: map[string]http.HandlerFunc{}, permitted: policyOfDocs(t)}
-	target, err := url.Parse(shared.srv.URL)
+	w := &world{t: t, account: fmt.Sprintf("%012d", 111100000000+shared.Number()), answers: map[string]http.HandlerFunc{}, permitted: policyOfDocs(t)}
+	target, err := url.Parse(moto.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +100,7 @@ func newWorld(t *testing.T) *world {
 		proxy.ServeHTTP(rw, r)
 	}))
 	t.Cleanup(srv.Close)
-	w.cfg = shared.srv.Config()
+	w.cfg = moto.Config()
 	w.cfg.BaseEndpoint, w.cfg.Region = &srv.URL, home
 	// What fails on purpose isn't to be waited for; what breaks off on the way is tried
 	// again.

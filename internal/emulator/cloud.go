@@ -85,7 +85,7 @@ func (c *Cloud) Stop() {
 // sources that begin with "aws.".
 // https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsRequestEntry.html
 func (c *Cloud) Deliver(ctx context.Context, event []byte) error {
-	return c.send(ctx, http.MethodPost, "/_ministack/cloudtrail", string(event))
+	return c.send(ctx, http.MethodPost, "/_ministack/cloudtrail", string(event), nil)
 }
 
 // Listening are the addresses on which the emulator and the functions that it

@@ -27,6 +27,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -159,7 +160,7 @@ func launch(ctx context.Context, p program, o Options) (*Server, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.Wait)
 	defer cancel()
 	for {
-		if err := s.send(ctx, http.MethodGet, p.ready, ""); err == nil {
+		if err := s.send(ctx, http.MethodGet, p.ready, "", nil); err == nil {
 			return s, nil
 		}
 		if strings.Contains(output.String(), p.taken) {
@@ -201,7 +202,7 @@ func (s *Server) Config() aws.Config {
 
 // Reset drops all resources.
 func (s *Server) Reset(ctx context.Context) error {
-	return s.send(ctx, http.MethodPost, s.program.reset, "")
+	return s.send(ctx, http.MethodPost, s.program.reset, "", nil)
 }
 
 // EnforceIAM turns the check of IAM policies on or off for everyone. With it
@@ -212,14 +213,15 @@ func (s *Server) EnforceIAM(ctx context.Context, on bool) error {
 	if on {
 		body = s.program.on
 	}
-	return s.send(ctx, http.MethodPost, s.program.auth, body)
+	return s.send(ctx, http.MethodPost, s.program.auth, body, nil)
 }
 
-func (s *Server) send(ctx context.Context, method, path, body string) error {
+func (s *Server) send(ctx context.Context, method, path, body string, header http.Header) error {
 	req, err := http.NewRequestWithContext(ctx, method, s.URL+path, strings.NewReader(body))
 	if err != nil {
 		return fmt.Errorf("asking the emulator for %s: %w", path, err)
 	}
+	maps.Copy(req.Header, header)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return fmt.Errorf("asking the emulator for %s: %w", path, err)

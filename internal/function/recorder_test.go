@@ -21,8 +21,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/smithy-go"
 
-	"autotagger/internal/awsapi"
-	"autotagger/internal/catalogue"
 	"autotagger/internal/deployment"
 	"autotagger/internal/emulator"
 	"autotagger/internal/function"
@@ -59,17 +57,7 @@ func TestLedgerBootstrap(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(srv.Stop)
-	key := func(name, kind string) map[string]string {
-		return map[string]string{"AttributeName": name, "KeyType": kind, "AttributeType": "S"}
-	}
-	if _, err := awsapi.New(srv.Config(), nil).Do(t.Context(), awsapi.Call{
-		Service: &catalogue.Service{ID: "DynamoDB", Signing: "dynamodb", Protocol: catalogue.JSON10, Version: "DynamoDB_20120810"},
-		Op:      "CreateTable", Region: "eu-west-1", ARN: "arn:aws:",
-		Fields: map[string]any{
-			"TableName": deployment.Table, "BillingMode": "PAY_PER_REQUEST",
-			"KeySchema": []any{key("id", "HASH"), key("at", "RANGE")}, "AttributeDefinitions": []any{key("id", ""), key("at", "")},
-		},
-	}); err != nil {
+	if err := srv.MakeLedger(t.Context(), deployment.Table); err != nil {
 		t.Fatal(err)
 	}
 	f, err := runtimeapi.Start(build(t, "autotagger/functions/ledger"), t.TempDir(), time.Minute,

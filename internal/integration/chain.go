@@ -4,19 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-
-	"autotagger/internal/deployment"
 )
-
-// MakeLedger makes the ledger's table, as the deployment does.
-func (a Account) MakeLedger() {
-	a.Helper()
-	a.json("dynamodb", "DynamoDB_20120810.CreateTable", object{
-		"TableName": deployment.Table, "BillingMode": "PAY_PER_REQUEST",
-		"KeySchema":            []object{{"AttributeName": "id", "KeyType": "HASH"}, {"AttributeName": "at", "KeyType": "RANGE"}},
-		"AttributeDefinitions": []object{{"AttributeName": "id", "AttributeType": "S"}, {"AttributeName": "at", "AttributeType": "S"}},
-	})
-}
 
 // Group makes an Auto Scaling group without instances.
 func (a Account) Group(name string, tags map[string]string) {

@@ -93,7 +93,9 @@ func withLedger(t *testing.T) (integration.Account, []string) {
 	}
 	t.Cleanup(srv.Stop)
 	a := integration.Account{TB: t, URL: srv.URL}
-	a.MakeLedger()
+	if err := srv.MakeLedger(t.Context(), deployment.Table); err != nil {
+		t.Fatal(err)
+	}
 	return a, []string{"AWS_ENDPOINT_URL=" + srv.URL, deployment.EnvTable + "=" + deployment.Table, deployment.EnvAccount + "=" + emulator.Account}
 }
 

@@ -2,7 +2,6 @@ package ledger_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,7 +24,6 @@ import (
 	"pgregory.net/rapid"
 
 	"autotagger/internal/awsapi"
-	"autotagger/internal/catalogue"
 	"autotagger/internal/cloudtrail"
 	"autotagger/internal/emulator"
 	"autotagger/internal/ledger"
@@ -36,20 +34,11 @@ import (
 var _ pipeline.Memory = (*ledger.Table)(nil)
 
 // moto is the one server of this package's tests.
-type moto struct {
-	once   sync.Once
-	srv    *emulator.Server
-	err    error
-	tables atomic.Int32
-}
-
-var shared moto
+var shared emulator.Shared
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if shared.srv != nil {
-		shared.srv.Stop()
-	}
+	shared.Stop()
 	os.Exit(code)
 }
 
@@ -65,28 +54,17 @@ func newTable(t testing.TB, door func(moto *url.URL) http.Handler) *ledger.Table
 // newTables makes a table and returns what opens it at a time.
 func newTables(t testing.TB, door func(moto *url.URL) http.Handler) func(now func() time.Time) *ledger.Table {
 	t.Helper()
-	shared.once.Do(func() { shared.srv, shared.err = emulator.Start(context.Background(), emulator.Options{}) })
-	if shared.err != nil {
-		t.Fatal(shared.err)
-	}
-	cfg := shared.srv.Config()
-	name := fmt.Sprint("ledger-", shared.tables.Add(1))
-	key := func(name, kind string) map[string]string {
-		return map[string]string{"AttributeName": name, "KeyType": kind, "AttributeType": "S"}
-	}
-	_, err := awsapi.New(cfg, nil).Do(t.Context(), awsapi.Call{
-		Service: &catalogue.Service{ID: "DynamoDB", Signing: "dynamodb", Protocol: catalogue.JSON10, Version: "DynamoDB_20120810"},
-		Op:      "CreateTable", Region: cfg.Region, ARN: "arn:aws:",
-		Fields: map[string]any{
-			"TableName": name, "BillingMode": "PAY_PER_REQUEST",
-			"KeySchema": []any{key("id", "HASH"), key("at", "RANGE")}, "AttributeDefinitions": []any{key("id", ""), key("at", "")},
-		},
-	})
+	moto, err := shared.Server()
 	if err != nil {
 		t.Fatal(err)
 	}
+	cfg := moto.Config()
+	name := fmt.Sprint("ledger-", shared.Number())
+	if err := moto.MakeLedger(t.Context(), name); err != nil {
+		t.Fatal(err)
+	}
 	if door != nil {
-		to, err := url.Parse(shared.srv.URL)
+		to, err := url.Parse(moto.URL)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -643,9 +621,12 @@ func TestOneBadItem(t *testing.T) {
 // TestNoTable: an error says what was asked for, and is AWS's.
 func TestNoTable(t *testing.T) {
 	t.Parallel()
-	newTable(t, nil)
-	table := ledger.New(shared.srv.Config(), "nowhere", ledger.Options{Now: time.Now})
-	_, err := table.Session(t.Context(), "ASIAEXAMPLE")
+	moto, err := shared.Server()
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := ledger.New(moto.Config(), "nowhere", ledger.Options{Now: time.Now})
+	_, err = table.Session(t.Context(), "ASIAEXAMPLE")
 	if awsapi.Code(err) != "ResourceNotFoundException" || !strings.HasPrefix(err.Error(), "reading session ASIAEXAMPLE: ") {
 		t.Error(err)
 	}

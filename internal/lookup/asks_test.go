@@ -190,7 +190,7 @@ func TestPeople(t *testing.T) {
 	store := func(w *world) (string, string) {
 		const store = "d-1234567890"
 		made := string(w.call("identitystore", "identitystore", catalogue.JSON11, "AWSIdentityStore", "CreateUser", nil, map[string]any{
-			"IdentityStoreId": store, "UserName": fmt.Sprint("dora", shared.tables.Add(1)), "DisplayName": "Dora",
+			"IdentityStoreId": store, "UserName": fmt.Sprint("dora", shared.Number()), "DisplayName": "Dora",
 			"Name":   map[string]string{"GivenName": "Dora", "FamilyName": "M"},
 			"Emails": []any{map[string]any{"Value": "other@example.com"}, map[string]any{"Value": "dora@example.com", "Primary": true}},
 		}))

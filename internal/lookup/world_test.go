@@ -15,7 +15,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,21 +32,12 @@ import (
 	"autotagger/internal/policy"
 )
 
-// moto is the one server of this package's tests.
-type moto struct {
-	once   sync.Once
-	srv    *emulator.Server
-	err    error
-	tables atomic.Int32
-}
-
-var shared moto
+// shared is the one server of this package's tests.
+var shared = emulator.Shared{Region: region}
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if shared.srv != nil {
-		shared.srv.Stop()
-	}
+	shared.Stop()
 	os.Exit(code)
 }
 
@@ -86,32 +76,26 @@ type answer struct {
 
 func newWorld(t testing.TB, config string, change ...func(*lookup.Config)) *world {
 	t.Helper()
-	shared.once.Do(func() {
-		shared.srv, shared.err = emulator.Start(context.Background(), emulator.Options{Region: region})
-	})
-	if shared.err != nil {
-		t.Fatal(shared.err)
+	moto, err := shared.Server()
+	if err != nil {
+		t.Fatal(err)
 	}
 	w := &world{
 		TB: t, policy: parsed(t, config), now: noon.Add(time.Minute),
 		calls: map[string]int{}, script: map[string]answer{}, outcomes: map[lookup.Kind][]string{}, accounts: map[string][]string{},
 	}
-	to, err := url.Parse(shared.srv.URL)
+	to, err := url.Parse(moto.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
 	door := httptest.NewServer(w.door(httputil.NewSingleHostReverseProxy(to)))
 	t.Cleanup(door.Close)
-	w.cfg = shared.srv.Config()
+	w.cfg = moto.Config()
 	w.cfg.BaseEndpoint, w.cfg.RetryMaxAttempts = aws.String(door.URL), 1
-	name := fmt.Sprint("lookup-", shared.tables.Add(1))
-	key := func(name, kind string) map[string]string {
-		return map[string]string{"AttributeName": name, "KeyType": kind, "AttributeType": "S"}
+	name := fmt.Sprint("lookup-", shared.Number())
+	if err := moto.MakeLedger(t.Context(), name); err != nil {
+		t.Fatal(err)
 	}
-	w.call("DynamoDB", "dynamodb", catalogue.JSON10, "DynamoDB_20120810", "CreateTable", nil, map[string]any{
-		"TableName": name, "BillingMode": "PAY_PER_REQUEST",
-		"KeySchema": []any{key("id", "HASH"), key("at", "RANGE")}, "AttributeDefinitions": []any{key("id", ""), key("at", "")},
-	})
 	w.table = ledger.New(w.cfg, name, ledger.Options{Now: w.clock})
 	c := lookup.Config{
 		Policy: w.policy, Ledger: w.table, Catalogue: catalogue.Default(), Now: w.clock,
@@ -242,8 +226,11 @@ func (w *world) permitted() {
 // call sets something up, past the door's counts.
 func (w *world) call(id, signing string, p catalogue.Protocol, version, op string, form url.Values, fields map[string]any) []byte {
 	w.Helper()
-	cfg := shared.srv.Config()
-	body, err := awsapi.New(cfg, nil).Do(context.Background(), awsapi.Call{
+	moto, err := shared.Server()
+	if err != nil {
+		w.Fatal(err)
+	}
+	body, err := awsapi.New(moto.Config(), nil).Do(context.Background(), awsapi.Call{
 		Service: &catalogue.Service{ID: id, Signing: signing, Protocol: p, Version: version},
 		Op:      op, Region: region, Account: account, ARN: "arn:aws:", Form: form, Fields: fields,
 	})
@@ -305,7 +292,7 @@ type object = map[string]any
 func record(t testing.TB, at time.Time, source, name string, identity, request, response any) *cloudtrail.Event {
 	t.Helper()
 	text, err := json.Marshal(object{
-		"eventVersion": "1.11", "eventID": fmt.Sprint(name, at.UnixNano(), shared.tables.Add(1)), "eventTime": at.Format(time.RFC3339),
+		"eventVersion": "1.11", "eventID": fmt.Sprint(name, at.UnixNano(), shared.Number()), "eventTime": at.Format(time.RFC3339),
 		"eventSource": source + ".amazonaws.com", "eventName": name, "awsRegion": region, "eventType": "AwsApiCall",
 		"recipientAccountId": account, "userIdentity": identity, "requestParameters": request, "responseElements": response,
 	})

@@ -2,7 +2,6 @@ package redrive_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -27,20 +26,12 @@ import (
 	"autotagger/internal/redrive"
 )
 
-// moto is the one emulator of this package's tests; each has queues of its own in it.
-type moto struct {
-	once sync.Once
-	srv  *emulator.Server
-	err  error
-}
-
-var shared moto
+// shared is the one emulator of this package's tests; each has queues of its own in it.
+var shared emulator.Shared
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if shared.srv != nil {
-		shared.srv.Stop()
-	}
+	shared.Stop()
 	os.Exit(code)
 }
 
@@ -74,19 +65,19 @@ func refused(call) *answer {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	shared.once.Do(func() { shared.srv, shared.err = emulator.Start(context.Background(), emulator.Options{}) })
-	if shared.err != nil {
-		t.Fatal(shared.err)
+	moto, err := shared.Server()
+	if err != nil {
+		t.Fatal(err)
 	}
-	w := &world{t: t, cfg: shared.srv.Config(), permitted: policyOfDocs(t), spoil: map[string]func(call) *answer{}}
-	target, err := url.Parse(shared.srv.URL)
+	w := &world{t: t, cfg: moto.Config(), permitted: policyOfDocs(t), spoil: map[string]func(call) *answer{}}
+	target, err := url.Parse(moto.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
 	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}
 	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.pass(rw, r, proxy) }))
 	t.Cleanup(srv.Close)
-	w.spoilt = shared.srv.Config()
+	w.spoilt = moto.Config()
 	w.spoilt.BaseEndpoint = &srv.URL
 	// What fails on purpose isn't to be waited for.
 	w.spoilt.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
