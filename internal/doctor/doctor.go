@@ -89,19 +89,29 @@ type check struct {
 	run  func(*visit, context.Context) []Finding
 }
 
+// ofHub is a check of what only a deployment has.
+func ofHub(run func(*visit, context.Context) []Finding) func(*visit, context.Context) []Finding {
+	return func(v *visit, ctx context.Context) []Finding {
+		if v.hub == nil {
+			return nil
+		}
+		return run(v, ctx)
+	}
+}
+
 // checks are in the order of the output.
 func checks() []check {
 	return []check{
 		{"trail", (*visit).trails},
 		{"bootstrap", (*visit).bootstrap},
-		{"rules", (*visit).rules},
-		{"regions", (*visit).forwarding},
-		{"events", (*visit).events},
-		{"queues", (*visit).queues},
+		{"rules", ofHub((*visit).rules)},
+		{"regions", ofHub((*visit).forwarding)},
+		{"events", ofHub((*visit).events)},
+		{"queues", ofHub((*visit).queues)},
 		{"functions", (*visit).lambdas},
-		{"writing", (*visit).parameters},
-		{"look-ups", (*visit).lookUps},
-		{"permissions", (*visit).permissions},
+		{"writing", ofHub((*visit).parameters)},
+		{"look-ups", ofHub((*visit).lookUps)},
+		{"permissions", ofHub((*visit).permissions)},
 		{"scp", (*visit).controlPolicies},
 		{"stacksets", (*visit).stackSets},
 		{"cost-tags", (*visit).costTags},

@@ -18,9 +18,6 @@ import (
 
 // lookUps looks at what the look-ups of the configuration rest on.
 func (v *visit) lookUps(ctx context.Context) []Finding {
-	if v.hub == nil {
-		return nil
-	}
 	var findings []Finding
 	if v.policy.LookUps.Ledger {
 		findings = append(findings, v.ledger(ctx)...)

@@ -124,9 +124,6 @@ const (
 
 // events says when the last event came, and what the functions said of themselves.
 func (v *visit) events(ctx context.Context) []Finding {
-	if v.hub == nil {
-		return nil
-	}
 	tagger := v.functions[0].name
 	// Counts by the hour: what is asked for 14 days back is kept so long at that
 	// resolution.

@@ -17,9 +17,6 @@ import (
 
 // parameters looks at the switch and at where the configuration comes from.
 func (v *visit) parameters(ctx context.Context) []Finding {
-	if v.hub == nil {
-		return nil
-	}
 	values, err := live.Parameters(ctx, v.cfg, deployment.ParameterWriting, deployment.ParameterConfiguration)
 	if err != nil {
 		return []Finding{unseen(deployment.ParameterWriting, err)}

@@ -27,9 +27,6 @@ const simulated = 100
 // nor do service control policies with conditions.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_testing-policies.html
 func (v *visit) permissions(ctx context.Context) []Finding {
-	if v.hub == nil {
-		return nil
-	}
 	var findings []Finding
 	for _, j := range v.functions {
 		inAccounts, own := v.actions(j.kind)

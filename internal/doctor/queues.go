@@ -150,9 +150,6 @@ func (v *visit) everyQueue(ctx context.Context) ([]queue, []Finding) {
 
 // queues looks for messages that wait too long or that nobody will handle.
 func (v *visit) queues(ctx context.Context) []Finding {
-	if v.hub == nil {
-		return nil
-	}
 	all, findings := v.everyQueue(ctx)
 	if len(all) == 0 {
 		return append(findings, Finding{"", Fail, deployment.Stack, "the stack names no queues", "make deploy"})

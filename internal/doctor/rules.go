@@ -19,7 +19,7 @@ import (
 // rules holds the hub's rules, on the default bus and on its own, against those
 // that its stack made.
 func (v *visit) rules(ctx context.Context) []Finding {
-	if v.hub == nil || v.hub.unread {
+	if v.hub.unread {
 		return nil
 	}
 	made := map[string]bool{} // whether it is there
@@ -107,9 +107,6 @@ func (v *visit) listRules(ctx context.Context, region, bus, prefix string) ([]ty
 // forwarding looks for the rules that forward to the hub in the account's other
 // regions, and in the hub's region too where the hub is an organisation's.
 func (v *visit) forwarding(ctx context.Context) []Finding {
-	if v.hub == nil {
-		return nil
-	}
 	regions := v.regions[1:]
 	if v.organization {
 		regions = v.regions
