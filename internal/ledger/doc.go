@@ -17,8 +17,9 @@
 //	session/ASIA…                  caller or account   Session
 //	stack/arn:…:stack/name         time#eventID        Operation
 //	change-set/arn:…:changeSet/…   time#eventID        Operation that names no stack
-//	stack-set/name                 time#eventID        Operation
-//	stack-set/name                 ~account/region     that the name is in use there
+//	stack-set/name/account/region  time#eventID        Operation
+//	stack-set/name                 account/region      that the name is in use there
+//	stack-set/name                 service-managed/…   likewise, with AWS Organizations' permissions
 //	written/arn                    -                   Written
 //	restored/arn                   who removed tags    the event's id
 //
@@ -56,8 +57,10 @@
 // unique id counts where the next older record is of that stack, which there always is,
 // since an executed change set was created before.
 //
-// Stack sets have no id in the names of their stacks. Where two accounts or regions have
-// a stack set of one name, [Table.StackSet] has no answer.
+// Stack sets have no id in the names of their stacks, and any account may give one of its
+// own the name of another's. So [Table.StackSet] has to be told whose is meant: of which
+// account, or that it is one with the permissions of AWS Organizations, which is given to
+// the management account and to delegated administrators only.
 //
 // # For how long
 //
@@ -75,7 +78,7 @@
 //
 // An item of a session weighs some 480 bytes, more with tags (BenchmarkRead), and so its
 // writing is one write request unit, of 1 KB. A role that is assumed within an account is
-// one item, across two accounts of the organisation two, an operation on a stack set two.
+// one item, across two accounts of the organisation two, an operation on a stack set two or three.
 // A million events a day are a million units: at 0.625 dollars (us-east-1, on demand,
 // since November 2024) some 19 a month. They stand for two to four days, with 100 bytes
 // of DynamoDB's own: 1.2 to 2.3 GB, at 0.25 dollars a month each. Expiry is free. A look

@@ -95,7 +95,7 @@ func (t *Table) do(ctx context.Context, op string, fields map[string]any) ([]byt
 type query struct {
 	id     string
 	before string // sort keys below it; "" for all
-	from   string // those from it on; "" for all
+	prefix string // of sort keys, in place of before; "" for all
 	limit  int
 	start  map[string]*attribute // where the last page ended
 }
@@ -104,7 +104,7 @@ type query struct {
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Query.html
 func (t *Table) query(ctx context.Context, q query) ([]Item, map[string]*attribute, error) {
 	condition, names, values := "#id = :id", map[string]string{"#id": "id"}, map[string]*attribute{":id": {S: q.id}}
-	for bound, key := range map[string]string{" AND #at < :at": q.before, " AND #at >= :at": q.from} {
+	for bound, key := range map[string]string{" AND #at < :at": q.before, " AND begins_with(#at, :at)": q.prefix} {
 		if key != "" {
 			condition += bound
 			names["#at"], values[":at"] = "at", &attribute{S: key}

@@ -218,10 +218,15 @@ func operation(e *cloudtrail.Event) ([]Item, Reason) {
 		if o.Stack = stackSetName(set); o.Stack == "" {
 			return nil, NoIdentifier
 		}
-		return []Item{
-			item(StackSets, o.Stack),
-			{ID: id(StackSets, o.Stack), At: home + e.Account + "/" + e.Region, Expires: expires},
-		}, ""
+		home := e.Account + "/" + e.Region
+		items := []Item{
+			item(StackSets, o.Stack+"/"+home),
+			{ID: id(StackSets, o.Stack), At: home, Expires: expires},
+		}
+		if serviceManaged(e) {
+			items = append(items, Item{ID: id(StackSets, o.Stack), At: ServiceManaged + "/" + home, Expires: expires})
+		}
+		return items, ""
 	}
 	o.Stack = e.Response.Key("stackId").Text()
 	if o.Stack == "" {
@@ -243,9 +248,15 @@ func operation(e *cloudtrail.Event) ([]Item, Reason) {
 	return []Item{item(Stacks, name)}, ""
 }
 
-// home begins the sort key of the items that say where a stack set's name is in use. It
-// sorts after all times.
-const home = "~"
+// ServiceManaged stands for the account of a stack set for which AWS Organizations gives
+// the permissions. Only the management account and delegated administrators may have such.
+const ServiceManaged = "service-managed"
+
+// serviceManaged reports whether a call is about such a stack set, as far as it says.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStackSet.html
+func serviceManaged(e *cloudtrail.Event) bool {
+	return e.Request.Key("permissionModel").Text() == "SERVICE_MANAGED" || e.Request.Key("callAs").Text() == "DELEGATED_ADMIN"
+}
 
 // createChangeSet is the one call about a stack that changes nothing yet.
 const createChangeSet = "CreateChangeSet"
@@ -269,12 +280,15 @@ func stackName(arn string) (name string, unique bool) {
 }
 
 // stackSetName is the name in a stack set's name, id (name:uuid) or ARN
-// (arn:…:stackset/name:uuid).
+// (arn:…:stackset/name:uuid), "" where there is none.
 func stackSetName(s string) string {
 	if strings.HasPrefix(s, "arn:") {
 		_, s, _ = strings.Cut(s, ":stackset/")
 	}
 	s, _, _ = strings.Cut(s, ":")
+	if strings.Contains(s, "/") {
+		return ""
+	}
 	return s
 }
 

@@ -136,6 +136,7 @@ func TestReadLeavesOut(t *testing.T) {
 		{"another account's change set", "ExecuteChangeSet_by_arn", `eu-west-1:111122223333:changeSet`, `eu-west-1:444455556666:changeSet`, ledger.NoIdentifier},
 		{"a change set's name alone", "ExecuteChangeSet", `"stackName": "web"`, `"x": ""`, ledger.NoIdentifier},
 		{"a stack set without a name", "UpdateStackSet", `"stackSetName": "baseline"`, `"stackSetName": ":1"`, ledger.NoIdentifier},
+		{"a stack set named like another's home", "UpdateStackSet", `"stackSetName": "baseline"`, `"stackSetName": "baseline/111122223333/eu-west-1"`, ledger.NoIdentifier},
 		{"an endless name", "UpdateStackSet", `"baseline"`, `"` + strings.Repeat("x", 3000) + `"`, ledger.NoIdentifier},
 		{"endless tags", "UpdateStackSet", `"value": "42"`, `"value": "` + strings.Repeat("x", 300<<10) + `"`, ledger.TooLarge},
 	} {

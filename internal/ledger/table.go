@@ -155,17 +155,19 @@ func (h *history) answer(arn string) *Operation {
 	return h.latest
 }
 
-// StackSet returns the latest operation on a stack set at or before a time, nil where the
-// table has none, or more than one account or region uses the name.
-func (t *Table) StackSet(ctx context.Context, name string, at time.Time) (*Operation, error) {
-	homes, _, err := t.query(ctx, query{id: id(StackSets, name), from: home, limit: page})
+// StackSet returns the latest operation on a stack set of an account at or before a time,
+// nil where the table has none, or more than one region of the account has the name. The
+// account may be [ServiceManaged]: whichever has a stack set of that kind and name, if it
+// is the only one.
+func (t *Table) StackSet(ctx context.Context, name, account string, at time.Time) (*Operation, error) {
+	homes, _, err := t.query(ctx, query{id: id(StackSets, name), prefix: account + "/", limit: page})
 	if err != nil {
 		return nil, fmt.Errorf("reading where stack set %s is: %w", name, err)
 	}
 	if len(homes) != 1 {
 		return nil, nil
 	}
-	return t.operation(ctx, StackSets, name, at)
+	return t.operation(ctx, StackSets, name+"/"+strings.TrimPrefix(homes[0].At, ServiceManaged+"/"), at)
 }
 
 // operation returns the latest one under a name at or before a time.

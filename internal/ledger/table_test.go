@@ -188,7 +188,7 @@ func TestExpired(t *testing.T) {
 		var there []string
 		session, err1 := table.Session(t.Context(), begun(t, "AssumeRole"))
 		operation, err2 := table.Stack(t.Context(), stack, noon)
-		set, err3 := table.StackSet(t.Context(), "baseline", noon)
+		set, err3 := table.StackSet(t.Context(), "baseline", "111122223333", noon)
 		written, err4 := table.Written(t.Context(), []string{"arn:p", "arn:f"})
 		for _, err := range []error{err1, err2, err3, err4} {
 			if err != nil {
@@ -330,30 +330,51 @@ func TestStackOfManyChangeSets(t *testing.T) {
 	}
 }
 
-// TestStackSet: a name that two accounts use has no owner.
+// TestStackSet: whose stack set it is decides, not who else has one of the name; with
+// permissions of AWS Organizations only those count that were made with them.
 func TestStackSet(t *testing.T) {
 	t.Parallel()
 	table := newTable(t, nil)
-	e := sample(t, "UpdateStackSet")
-	put(t, table, e)
-	o, err := table.StackSet(t.Context(), "baseline", noon)
-	if err != nil || o == nil || o.By.UserName != "alice" || o.Tags["cost-center"] != "42" {
-		t.Errorf("%+v, %v", o, err)
+	by := func(account, region, name, model string) *cloudtrail.Event {
+		e := *sample(t, "UpdateStackSet")
+		e.Account, e.Region, e.Identity.UserName = account, region, name
+		text := `{"stackSetName":"baseline"` + model + `}`
+		decoded, err := cloudtrail.Decode(`{"eventSource":"s3.amazonaws.com","eventName":"X","requestParameters":` + text + `}`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Request = decoded.Request
+		return &e
 	}
-	for _, c := range []struct {
-		name string
-		at   time.Time
-	}{{"baseline", e.Time.Add(-time.Second)}, {"base", noon}} {
-		if o, err := table.StackSet(t.Context(), c.name, c.at); err != nil || o != nil {
-			t.Errorf("%s at %v: %+v, %v", c.name, c.at, o, err)
+	const ours, theirs, root = "111122223333", "444455556666", "777788889999"
+	ask := func(of string, at time.Time) string {
+		t.Helper()
+		o, err := table.StackSet(t.Context(), "baseline", of, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o == nil {
+			return ""
+		}
+		return o.By.UserName
+	}
+	expect := func(when string, want map[string]string) {
+		t.Helper()
+		for of, name := range want {
+			if got := ask(of, noon); got != name {
+				t.Errorf("%s: of %s it is %q, want %q", when, of, got, name)
+			}
 		}
 	}
-	other := *e
-	other.Account = "444455556666"
-	put(t, table, &other)
-	if o, err := table.StackSet(t.Context(), "baseline", noon); err != nil || o != nil {
-		t.Errorf("with another of the name: %+v, %v", o, err)
+	put(t, table, by(ours, "eu-west-1", "alice", ""), by(theirs, "eu-west-1", "mallory", ""))
+	expect("two accounts", map[string]string{ours: "alice", theirs: "mallory", root: "", ledger.ServiceManaged: "", "1111": ""})
+	put(t, table, by(root, "eu-west-1", "dora", `,"permissionModel":"SERVICE_MANAGED"`))
+	expect("and the organisation's", map[string]string{ours: "alice", root: "dora", ledger.ServiceManaged: "dora"})
+	if got := ask(ours, sample(t, "UpdateStackSet").Time.Add(-time.Second)); got != "" {
+		t.Errorf("before it was made it was %s", got)
 	}
+	put(t, table, by(ours, "us-east-1", "alice", ""), by(theirs, "eu-west-1", "erin", `,"callAs":"DELEGATED_ADMIN"`))
+	expect("names twice", map[string]string{ours: "", ledger.ServiceManaged: ""})
 }
 
 // TestWritten: what was written last to a resource is kept.
@@ -479,7 +500,7 @@ func TestAnyOrder(t *testing.T) {
 				got = append(got, o)
 			}
 		}
-		o, err := table.StackSet(t.Context(), "baseline", noon)
+		o, err := table.StackSet(t.Context(), "baseline", "111122223333", noon)
 		if err != nil {
 			t.Fatal(err)
 		}

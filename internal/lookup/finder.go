@@ -20,7 +20,7 @@ type Ledger interface {
 	// Session, Stack and StackSet return nil where the ledger has nothing.
 	Session(ctx context.Context, id string) (*ledger.Session, error)
 	Stack(ctx context.Context, arn string, at time.Time) (*ledger.Operation, error)
-	StackSet(ctx context.Context, name string, at time.Time) (*ledger.Operation, error)
+	StackSet(ctx context.Context, name, account string, at time.Time) (*ledger.Operation, error)
 }
 
 // Tags reads resources' tags: an [*apply.Applier].

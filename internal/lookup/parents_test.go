@@ -230,6 +230,8 @@ func TestStacks(t *testing.T) {
 		old, makes(t, user("alice"), "plain"), makes(t, via(user("alice"), "cloudformation"), "forwarded"),
 		makes(t, via(session("launch", "servicecatalog", "ASIASC"), "servicecatalog"), "product", "aws:servicecatalog:provisioningPrincipalArn", "arn:aws:sts::"+account+":assumed-role/AWSReservedSSO_Dev_0123456789abcdef/erin"),
 		makes(t, execution, "StackSet-base-"+guid),
+		record(t, noon.Add(-2*time.Minute), "sts", "AssumeRole", object{"type": "AWSAccount", "accountId": account, "principalId": "AROAADMIN:" + guid},
+			object{"roleArn": "arn:aws:iam::" + account + ":role/StackSetExecution", "roleSessionName": guid}, object{"credentials": object{"accessKeyId": id("ASIAEXEC")}}),
 		makes(t, user("mallory"), "StackSet-mine-"+guid),
 		record(t, noon.Add(-time.Hour), "cloudformation", "CreateStackSet", user("frank"), object{"stackSetName": "base"}, object{"stackSetId": "base:" + guid}),
 		record(t, noon.Add(-time.Hour), "cloudformation", "CreateStackSet", user("grace"), object{"stackSetName": "mine"}, object{"stackSetId": "mine:" + guid}),
@@ -403,5 +405,45 @@ func TestOthersResources(t *testing.T) {
 	_, f := w.find(instances(t, linked("autoscaling"), []string{"i-0000000000000000a"}, "aws:autoscaling:groupName", "web"))
 	if n, what := w.asked(); n > 0 || len(f.Steps) != 1 || f.Steps[0].Answer != "in another account" {
 		t.Errorf("asked %s, %+v", what, f)
+	}
+}
+
+// TestStackSets: a stack of a stack set is its administrator's, however many accounts have a
+// stack set of its name.
+func TestStackSets(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, byParents)
+	w.says("cloudformation:DescribeStacks", 200, nested(""))
+	const guid, root, delegate = "6f0f4c10-1111-11f0-8f00-0a1b2c3d4e5f", "777788889999", "888899990000"
+	set := func(of, who, name, more string) *cloudtrail.Event {
+		e := record(t, noon.Add(-time.Hour), "cloudformation", "CreateStackSet", user(who), object{"stackSetName": name}, nil)
+		if more != "" {
+			key, value, _ := strings.Cut(more, "=")
+			e.Request = decoded(t, `{"stackSetName":"`+name+`","`+key+`":"`+value+`"}`)
+		}
+		e.Account = of
+		return e
+	}
+	execution := func(role, key string) object { return via(session(role, guid, key), "cloudformation") }
+	begins := func(role, key, from string) *cloudtrail.Event {
+		return record(t, noon.Add(-2*time.Minute), "sts", "AssumeRole", object{"type": "AWSAccount", "accountId": from, "principalId": "AROAADMIN:" + guid},
+			object{"roleArn": "arn:aws:iam::" + account + ":role/" + role, "roleSessionName": guid}, object{"credentials": object{"accessKeyId": id(key)}})
+	}
+	const managed = "stacksets-exec-0123456789abcdef"
+	w.records(
+		// The organisation's own, of which the ledger has no record, and mallory's of its name.
+		makes(t, execution(managed, "ASIAMANAGED"), "StackSet-unseen-"+guid), set("444455556666", "mallory", "unseen", ""),
+		makes(t, execution(managed, "ASIAMANAGED"), "StackSet-seen-"+guid), set("444455556666", "mallory", "seen", ""), set(root, "dora", "seen", "permissionModel=SERVICE_MANAGED"),
+		makes(t, execution(managed, "ASIAMANAGED"), "StackSet-delegated-"+guid), set(delegate, "erin", "delegated", "callAs=DELEGATED_ADMIN"),
+		begins("Execution", "ASIASELF", root),
+		makes(t, execution("Execution", "ASIASELF"), "StackSet-self-"+guid), set("444455556666", "mallory", "self", ""), set(root, "frank", "self", ""),
+		makes(t, execution("Execution", "ASIASELF"), "StackSet-elsewhere-"+guid), set("444455556666", "mallory", "elsewhere", ""),
+		makes(t, execution("Execution", "ASIALOST"), "StackSet-lost-"+guid), set("444455556666", "mallory", "lost", ""),
+	)
+	for name, want := range map[string]string{"unseen": "cfn-exec", "seen": "dora", "delegated": "erin", "self": "frank", "elsewhere": "cfn-exec", "lost": "cfn-exec"} {
+		p, f := w.find(table(t, cfn(), "t", "aws:cloudformation:stack-id", stack("StackSet-"+name+"-"+guid)))
+		if p.Creator.Name != want {
+			t.Errorf("%s: %s, %v", name, p.Creator.Name, f.Steps)
+		}
 	}
 }

@@ -43,7 +43,7 @@ func (m *memory) Stack(_ context.Context, arn string, _ time.Time) (*ledger.Oper
 	return m.stacks[arn], nil
 }
 
-func (m *memory) StackSet(context.Context, string, time.Time) (*ledger.Operation, error) {
+func (m *memory) StackSet(context.Context, string, string, time.Time) (*ledger.Operation, error) {
 	return nil, nil
 }
 

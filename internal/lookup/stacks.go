@@ -57,12 +57,40 @@ func (s *search) stack(ctx context.Context, arn string, own bool, a *answer) (ta
 	}
 	a.gap = late
 	if set := stackSetOf(top); set != "" && op != nil && uuid(lastPart(op.By.ARN)) {
-		if op := s.setOperation(ctx, set); op != nil {
+		administrator, missing := s.administrator(ctx, op)
+		a.gap = later(a.gap, missing)
+		if administrator == "" {
+			return tags, false
+		}
+		if op := s.setOperation(ctx, set, administrator); op != nil {
 			a.path = slices.Insert(a.path, 0, "stack-set/"+set)
 			return union(tags, op.Tags), s.operator(ctx, op, a)
 		}
 	}
 	return tags, false
+}
+
+// administrator is the account of the stack set that an operation on a stack is of, "" where
+// that isn't known: any account may give a stack set of its own the name of another's. With
+// permissions of AWS Organizations the role is one of CloudFormation's making, and it is one
+// of those stack sets; otherwise it is of the account that has assumed the role.
+// https://docs.aws.amazon.com/aws-managed-policy/latest/reference/CloudFormationStackSetsOrgAdminServiceRolePolicy.html
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stacksets-prereqs-self-managed.html
+func (s *search) administrator(ctx context.Context, op *ledger.Operation) (account string, missing gap) {
+	if strings.HasPrefix(op.By.IssuerName, "stacksets-exec-") {
+		return ledger.ServiceManaged, gap{}
+	}
+	key := op.By.AccessKeyID
+	began, err := s.session(ctx, key)
+	if err != nil {
+		s.step(Session, key, why(err))
+		if outcome(err) == Absent {
+			missing = s.gap("session "+key, op.At)
+		}
+		return "", missing
+	}
+	s.step(Session, key, "begun in "+began.By.AccountID)
+	return began.By.AccountID, gap{}
 }
 
 // later is the gap that may take longer.
@@ -125,12 +153,12 @@ func (s *search) operation(ctx context.Context, arn string) (*ledger.Operation, 
 	return op, wait
 }
 
-// setOperation is a stack set's latest operation, nil where the ledger has none or the
-// name is no stack set's alone.
-func (s *search) setOperation(ctx context.Context, name string) *ledger.Operation {
+// setOperation is the latest operation on an account's stack set, nil where the ledger has
+// none.
+func (s *search) setOperation(ctx context.Context, name, account string) *ledger.Operation {
 	at := s.at.Truncate(bucket).Add(bucket)
-	op, err := look(ctx, s.Finder, StackSet, name+" "+at.UTC().Format(time.RFC3339), always[*ledger.Operation](keepOwner), func(ctx context.Context) (*ledger.Operation, error) {
-		op, err := s.Ledger.StackSet(ctx, name, s.at)
+	op, err := look(ctx, s.Finder, StackSet, strings.Join([]string{name, account, at.UTC().Format(time.RFC3339)}, " "), always[*ledger.Operation](keepOwner), func(ctx context.Context) (*ledger.Operation, error) {
+		op, err := s.Ledger.StackSet(ctx, name, account, s.at)
 		if err == nil && op == nil {
 			err = errAbsent
 		}
