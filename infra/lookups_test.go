@@ -136,7 +136,9 @@ func TestLedgerFunction(t *testing.T) {
 		t.Errorf("%d queues feed it", fed)
 	}
 	var alarms []string
+	looks := false
 	for _, a := range all[alarmProps](t, tpl, "AWS::CloudWatch::Alarm") {
+		looks = looks || a.AlarmName == "autotagger-tagger-denied-look-ups" && a.MetricName == "LookUps" && len(a.Dimensions) == 2
 		if name, ok := strings.CutPrefix(a.AlarmName, "autotagger-ledger-"); ok {
 			alarms = append(alarms, name)
 		}
@@ -157,6 +159,9 @@ func TestLedgerFunction(t *testing.T) {
 	sections, err := os.ReadFile("../docs/troubleshooting.md")
 	if err != nil {
 		t.Fatal(err)
+	}
+	if !looks || !strings.Contains(string(sections), "`autotagger-tagger-denied-look-ups`") {
+		t.Error("no alarm looks at denied look-ups, or troubleshooting.md doesn't name it")
 	}
 	for _, name := range alarms {
 		if !strings.Contains(string(sections), "`autotagger-ledger-"+name+"`") {

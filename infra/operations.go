@@ -130,7 +130,7 @@ const minute = 60.0
 // metric is one metric of an alarm.
 func metric(id, space, name, stat string, period float64, dimensions map[string]*string) awscloudwatch.CfnAlarm_MetricDataQueryProperty {
 	var all []any
-	for _, key := range []string{"Function", "FunctionName", "Kind", "Outcome", "QueueName"} {
+	for _, key := range []string{"Function", "FunctionName", "Kind", "Outcome", "QueueName", "Result"} {
 		if value, ok := dimensions[key]; ok {
 			all = append(all, awscloudwatch.CfnAlarm_DimensionProperty{Name: jsii.String(key), Value: value})
 		}
@@ -193,6 +193,15 @@ func (h *hub) alarms() []alarm {
 		Id: jsii.String("all"), Expression: jsii.String("SUM(METRICS())"), Label: jsii.String("resources"), ReturnData: true,
 	})
 	all = append(all, denied)
+	if h.settings.Policy.Asks() {
+		all = append(all, alarm{
+			name: deployment.Tagger + "-denied-look-ups", anchor: "denied-look-ups", threshold: 1, periods: 1,
+			means: "AWS denied look-ups in the last hour: what they would have found isn't in the tags.",
+			metrics: one(metric("denied", deployment.Metrics, "LookUps", "Sum", 60*minute, map[string]*string{
+				"Function": jsii.String(deployment.Tagger), "Result": jsii.String("denied"),
+			})),
+		})
+	}
 	for _, j := range h.jobs {
 		own := func(name, stat string, dimensions ...string) []awscloudwatch.CfnAlarm_MetricDataQueryProperty {
 			d := map[string]*string{"Function": jsii.String(j.name)}

@@ -83,6 +83,7 @@ func (m *Metrics) Call(c awsapi.Attempt) {
 
 // LookUp counts a look-up.
 func (m *Metrics) LookUp(of lookup.Kind, came lookup.Outcome) {
+	m.Count("LookUps", 1, Dimension{"Result", string(came)})
 	m.Count("LookUps", 1, Dimension{"Of", string(of)}, Dimension{"Result", string(came)})
 }
 
