@@ -38,7 +38,7 @@ func (s *search) accountTags(ctx context.Context, account string) map[string]str
 		}
 	})
 	if err != nil {
-		s.step(Account, account, why(err))
+		s.fails(Account, account, err)
 		return nil
 	}
 	s.step(Account, account, fmt.Sprintf("%d tags", len(tags)))
@@ -63,7 +63,7 @@ func (s *search) units(ctx context.Context, account string) []string {
 			return answer.Parents[0].ID, nil
 		})
 		if err != nil {
-			s.step(Unit, child, why(err))
+			s.fails(Unit, child, err)
 			return ids
 		}
 		s.step(Unit, child, "in "+parent)

@@ -62,7 +62,7 @@ func (s *search) follow(ctx context.Context, id cloudtrail.Identity, at time.Tim
 		seen[key] = true
 		session, err := s.session(ctx, key)
 		if err != nil {
-			s.step(Session, key, why(err))
+			s.fails(Session, key, err)
 			if outcome(err) == Absent {
 				began := id.SessionStart
 				if began.IsZero() {

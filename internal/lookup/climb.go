@@ -183,7 +183,7 @@ func (s *search) ask(ctx context.Context, p *parent, at place, a *answer) (tags 
 	if p.Special == byEnvironment {
 		arn, err := s.environment(ctx, p.name, at)
 		if err != nil {
-			s.step(Parent, p.name, why(err))
+			s.fails(Parent, p.name, err)
 			a.gap = s.gapOf(err, "environment "+p.name)
 			return nil, false
 		}
@@ -201,7 +201,7 @@ func (s *search) ask(ctx context.Context, p *parent, at place, a *answer) (tags 
 	tags, err := s.tagsOf(ctx, *p, at)
 	switch {
 	case err != nil:
-		s.step(Parent, p.arn, why(err))
+		s.fails(Parent, p.arn, err)
 		a.gap = s.gapOf(err, "creator of "+p.arn)
 	case tags[s.Policy.Tags.Creator] == "":
 		s.step(Parent, p.arn, "has no creator")

@@ -105,7 +105,7 @@ func (f *Finder) Find(ctx context.Context, plans []plan.Plan) []plan.Facts {
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	f.readOwn(ctx, all)
+	f.readOwn(ctx, all, limit/3)
 	var g errgroup.Group
 	g.SetLimit(atOnce)
 	g.Go(func() error { f.findChildren(ctx, all); return nil })

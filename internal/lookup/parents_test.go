@@ -27,7 +27,7 @@ func makes(t testing.TB, by object, name string, tags ...string) *cloudtrail.Eve
 	for i := 0; i < len(tags); i += 2 {
 		list = append(list, object{"key": tags[i], "value": tags[i+1]})
 	}
-	return record(t, noon.Add(-2*time.Minute), "cloudformation", "CreateStack", by, object{"stackName": name, "tags": list}, object{"stackId": stack(name)})
+	return record(t, noon.Add(-20*time.Second), "cloudformation", "CreateStack", by, object{"stackName": name, "tags": list}, object{"stackId": stack(name)})
 }
 
 // nested is CloudFormation's word on a stack.
@@ -37,6 +37,7 @@ func nested(in string, tags ...string) string {
 	if in != "" {
 		b.WriteString("<ParentId>" + stack("middle") + "</ParentId><RootId>" + stack(in) + "</RootId>")
 	}
+	b.WriteString("<CreationTime>" + noon.Add(-20*time.Second).Format(time.RFC3339) + "</CreationTime>")
 	b.WriteString("<Tags>")
 	for i := 0; i < len(tags); i += 2 {
 		b.WriteString("<member><Key>" + tags[i] + "</Key><Value>" + tags[i+1] + "</Value></member>")
@@ -236,13 +237,13 @@ func TestStacks(t *testing.T) {
 		record(t, noon.Add(-time.Hour), "cloudformation", "CreateStackSet", user("frank"), object{"stackSetName": "base"}, object{"stackSetId": "base:" + guid}),
 		record(t, noon.Add(-time.Hour), "cloudformation", "CreateStackSet", user("grace"), object{"stackSetName": "mine"}, object{"stackSetId": "mine:" + guid}),
 	)
-	w.says("cloudformation:DescribeStacks", 400, `<ErrorResponse><Error><Code>ValidationError</Code></Error></ErrorResponse>`)
+	w.says("cloudformation:DescribeStacks", 200, nested(""))
 	for name, c := range map[string]struct{ creator, path, missing string }{
 		"plain":                    {"alice", "stack/plain cloudformation.amazonaws.com", ""},
 		"forwarded":                {"alice", "stack/forwarded cloudformation.amazonaws.com", ""},
 		"product":                  {"erin", "service-catalog/erin stack/product cloudformation.amazonaws.com", ""},
-		"old":                      {"bob", "stack/old cloudformation.amazonaws.com", "operation of " + stack("old")}, // an update may be behind
-		"StackSet-base-" + guid:    {"frank", "stack-set/base stack/StackSet-base-" + guid + " cloudformation.amazonaws.com", ""},
+		"old":                      {"bob", "stack/old cloudformation.amazonaws.com", "operation of " + stack("old")},                                        // an update may be behind
+		"StackSet-base-" + guid:    {"frank", "stack-set/base stack/StackSet-base-" + guid + " cloudformation.amazonaws.com", "operation of stack set base"}, // likewise
 		"StackSet-mine-" + guid:    {"mallory", "stack/StackSet-mine-" + guid + " cloudformation.amazonaws.com", ""},
 		"StackSet-unknown-" + guid: {"cfn-exec", "cloudformation.amazonaws.com", "operation of " + stack("StackSet-unknown-"+guid)},
 		"nowhere":                  {"cfn-exec", "cloudformation.amazonaws.com", "operation of " + stack("nowhere")},
@@ -340,14 +341,77 @@ func TestOperationOfTheTime(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, byParents)
 	update := makes(t, user("bob"), "twice")
-	update.Name, update.Time = "UpdateStack", noon.Add(-80*time.Second)
+	update.Name, update.Time = "UpdateStack", noon.Add(-10*time.Second)
 	w.records(makes(t, user("alice"), "twice"), update)
-	for at, want := range map[time.Duration]string{-90: "alice", -70: "bob"} {
+	for at, want := range map[time.Duration]string{-15: "alice", -5: "bob"} {
 		e := table(t, cfn(), "t", "aws:cloudformation:stack-id", stack("twice"))
 		e.Time = noon.Add(at * time.Second)
 		if p, f := w.find(e); p.Creator.Name != want {
 			t.Errorf("%v: %s, %v", at, p.Creator.Name, f.Steps)
 		}
+	}
+}
+
+// TestOperationNotThere: an operation that CloudFormation knows of, and the ledger doesn't
+// yet, is waited for: whoever made the one before isn't named for good.
+func TestOperationNotThere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, byParents)
+	stackAt := func(updated time.Duration) string {
+		return strings.Replace(nested(""), "</CreationTime>", "</CreationTime><LastUpdatedTime>"+noon.Add(updated).Format("2006-01-02T15:04:05.000Z")+"</LastUpdatedTime>", 1)
+	}
+	makes := func(who, name string, before time.Duration) *cloudtrail.Event {
+		e := makes(t, user(who), name)
+		e.Time = noon.Add(-before)
+		return e
+	}
+	const never = time.Hour
+	for i, c := range []struct {
+		what          string
+		made, updated time.Duration // before the event, and after it
+		describes     int
+		missing       bool
+		until         time.Duration
+	}{
+		{"just made", 20 * time.Second, never, 0, false, 0},
+		{"as it was made", 10 * time.Minute, -10*time.Minute + time.Second, 1, false, 0},
+		{"an old one, as it was made", 100 * time.Hour, -100*time.Hour + time.Second, 1, false, 0},
+		{"updated since", 10 * time.Minute, -time.Minute, 1, true, 2 * time.Minute},
+		{"updated after the event", 10 * time.Minute, 30 * time.Second, 1, true, time.Minute},
+		{"an old one, updated after the event", 100 * time.Hour, 30 * time.Second, 1, true, 3 * time.Minute},
+	} {
+		name := fmt.Sprint("there", i)
+		w.records(makes("alice", name, c.made))
+		w.says("cloudformation:DescribeStacks", 200, stackAt(c.updated))
+		e := table(t, cfn(), "t", "aws:cloudformation:stack-id", stack(name))
+		for _, times := range []int{c.describes, 0} {
+			w.forget()
+			p, f := w.find(e)
+			if p.Creator.Name != "alice" || (f.Missing == "operation of "+stack(name)) != c.missing || c.missing && !f.Until.Equal(noon.Add(c.until)) || w.calls["cloudformation:DescribeStacks"] != times {
+				t.Errorf("%s: %s, missing %q until %v, asked %v", c.what, p.Creator.Name, f.Missing, f.Until, w.calls)
+			}
+		}
+	}
+	// It comes, and whoever made it is named.
+	update := makes("bob", "there3", time.Minute)
+	update.Name = "UpdateStack"
+	w.records(update)
+	w.pass(time.Minute)
+	w.says("cloudformation:DescribeStacks", 200, stackAt(-time.Minute))
+	if p, f := w.find(table(t, cfn(), "t", "aws:cloudformation:stack-id", stack("there3"))); p.Creator.Name != "bob" || f.Missing != "" {
+		t.Errorf("%s, %+v", p.Creator.Name, f)
+	}
+	// Where CloudFormation can't be asked, the name isn't final.
+	w.refuses("cloudformation:DescribeStacks")
+	w.records(makes("alice", "denied", 10*time.Minute))
+	if _, f := w.find(table(t, cfn(), "t", "aws:cloudformation:stack-id", stack("denied"))); f.Missing == "" || f.Until.After(w.clock()) || !f.Unsure {
+		t.Errorf("%+v", f)
+	}
+	// What comes when all of it is there needs no more.
+	w.pass(20 * time.Minute)
+	w.forget()
+	if _, f := w.find(table(t, cfn(), "t", "aws:cloudformation:stack-id", stack("denied"))); f.Missing != "" || w.calls["cloudformation:DescribeStacks"] > 0 {
+		t.Errorf("%+v", f)
 	}
 }
 

@@ -34,7 +34,7 @@ func (s *search) person(ctx context.Context, who attribute.Creator, id cloudtrai
 		return who
 	}
 	if err != nil {
-		s.step(User, asked, why(err))
+		s.fails(User, asked, err)
 		return who
 	}
 	name := u.name

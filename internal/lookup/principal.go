@@ -34,7 +34,7 @@ func (s *search) principalTags(ctx context.Context, c *chain) map[string]string 
 		}
 		p, err := s.principal(ctx, arn)
 		if err != nil {
-			s.step(Principal, arn, why(err))
+			s.fails(Principal, arn, err)
 			return nil
 		}
 		s.step(Principal, arn, fmt.Sprintf("%d tags", len(p.tags)))
@@ -120,6 +120,7 @@ func (s *search) namesSessions(ctx context.Context, id cloudtrail.Identity) bool
 	switch {
 	case err != nil:
 		s.step(Principal, id.IssuerARN, "session unverified: "+why(err))
+		s.doubt(Principal, id.IssuerARN, err)
 		return false
 	case !demandsName(p.trust):
 		s.step(Principal, id.IssuerARN, "session unverified: its trust policy takes any name")

@@ -2,6 +2,7 @@ package lookup
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"time"
@@ -193,6 +194,36 @@ func (s *search) step(of Kind, asked, answer string) {
 	s.facts.Steps = append(s.facts.Steps, plan.Step{Of: string(of), Asked: asked, Answer: answer})
 }
 
+// fails notes a look-up without an answer.
+func (s *search) fails(of Kind, asked string, err error) {
+	s.step(of, asked, why(err))
+	s.doubt(of, asked, err)
+}
+
+// doubt notes that a look-up was refused or failed, so that someone else may be behind the
+// event. What has failed may be known later.
+func (s *search) doubt(of Kind, asked string, err error) {
+	o := outcome(err)
+	if o == Absent || errors.Is(err, errElsewhere) {
+		return
+	}
+	s.mu.Lock()
+	s.facts.Unsure = true
+	s.mu.Unlock()
+	if o == Failed {
+		s.miss(gap{string(of) + " " + asked, s.unwaited()})
+	}
+}
+
+// unwaited is until when a link is missing that isn't waited for.
+func (s *search) unwaited() time.Time {
+	until := s.at.Add(s.Policy.LookUps.Wait)
+	if now := s.Now(); now.Before(until) {
+		return now
+	}
+	return until
+}
+
 // gap is a link that isn't there.
 type gap struct {
 	link  string
@@ -209,8 +240,8 @@ func (s *search) miss(g gap) {
 }
 
 // readOwn reads the tags of resources whose record names nothing that they were made for,
-// of all events at once.
-func (f *Finder) readOwn(ctx context.Context, all []*search) {
+// of all events at once. That leaves time for what else is asked.
+func (f *Finder) readOwn(ctx context.Context, all []*search, limit time.Duration) {
 	var (
 		reqs []apply.Request
 		of   []*plan.ResourceFacts
@@ -233,6 +264,8 @@ func (f *Finder) readOwn(ctx context.Context, all []*search) {
 	if len(reqs) == 0 {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
 	for i, t := range f.Tags.Tags(ctx, reqs) {
 		f.told(Resource, outcome(t.Err))
 		switch {
@@ -242,7 +275,7 @@ func (f *Finder) readOwn(ctx context.Context, all []*search) {
 				of[i].Own = map[string]string{}
 			}
 		default:
-			whom[i].step(Resource, reqs[i].ARN, why(t.Err))
+			whom[i].fails(Resource, reqs[i].ARN, t.Err)
 			if outcome(t.Err) == Absent {
 				whom[i].miss(gap{"tags of " + reqs[i].ARN, whom[i].at.Add(f.Policy.LookUps.Wait)})
 			}

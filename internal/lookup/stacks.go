@@ -16,9 +16,19 @@ import (
 	"autotagger/internal/resolve"
 )
 
-// fresh is how old a stack's latest operation may be when its resources are still made by
-// it. Behind an older one there may be another that the ledger doesn't have yet.
-const fresh = 15 * time.Minute
+const (
+	// prompt is for how long after an operation nobody can have begun another: a stack
+	// takes one at a time, and the next is refused until it is done.
+	prompt = 30 * time.Second
+	// slack is by how much CloudFormation's time of an operation may differ from its
+	// record's.
+	slack = 10 * time.Second
+	// fresh is how long a stack works on an operation, for the most part.
+	fresh = 15 * time.Minute
+	// delivery is within how long CloudTrail delivers nearly all events.
+	// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/how-cloudtrail-works.html
+	delivery = 15 * time.Minute
+)
 
 // stack asks who made what a stack makes: whoever began its latest operation or, where
 // that was CloudFormation itself, that of the stack which it is nested in, or of its stack
@@ -28,7 +38,7 @@ func (s *search) stack(ctx context.Context, arn string, own bool, a *answer) (ta
 	if op != nil {
 		tags = op.Tags
 		if s.operator(ctx, op, a) {
-			a.gap = later(a.gap, late)
+			a.gap = later(a.gap, s.behind(ctx, arn, op, own))
 			return tags, true
 		}
 	}
@@ -39,7 +49,7 @@ func (s *search) stack(ctx context.Context, arn string, own bool, a *answer) (ta
 	top := arn
 	about, err := s.describe(ctx, arn)
 	if err != nil {
-		s.step(Stack, arn, why(err))
+		s.fails(Stack, arn, err)
 	}
 	tags = union(tags, about.tags)
 	if about.root != "" && about.root != arn && accountOf(about.root) == accountOf(arn) {
@@ -50,7 +60,7 @@ func (s *search) stack(ctx context.Context, arn string, own bool, a *answer) (ta
 		if root, late = s.operation(ctx, top); root != nil {
 			op, tags = root, union(tags, root.Tags)
 			if s.operator(ctx, root, a) {
-				a.gap = later(a.gap, late)
+				a.gap = later(a.gap, s.behind(ctx, top, root, own))
 				return tags, true
 			}
 		}
@@ -64,7 +74,9 @@ func (s *search) stack(ctx context.Context, arn string, own bool, a *answer) (ta
 		}
 		if op := s.setOperation(ctx, set, administrator); op != nil {
 			a.path = slices.Insert(a.path, 0, "stack-set/"+set)
-			return union(tags, op.Tags), s.operator(ctx, op, a)
+			done = s.operator(ctx, op, a)
+			a.gap = later(a.gap, s.unsettled("operation of stack set "+set, op))
+			return union(tags, op.Tags), done
 		}
 	}
 	return tags, false
@@ -83,7 +95,7 @@ func (s *search) administrator(ctx context.Context, op *ledger.Operation) (accou
 	key := op.By.AccessKeyID
 	began, err := s.session(ctx, key)
 	if err != nil {
-		s.step(Session, key, why(err))
+		s.fails(Session, key, err)
 		if outcome(err) == Absent {
 			missing = s.gap("session "+key, op.At)
 		}
@@ -114,8 +126,65 @@ func (s *search) operator(ctx context.Context, op *ledger.Operation, a *answer) 
 	return true
 }
 
+// behind is the gap behind the latest operation on a stack that the ledger has: where there
+// was another before the event, which it may get yet. Soon after an operation there was
+// none; else CloudFormation says when it was.
+func (s *search) behind(ctx context.Context, arn string, op *ledger.Operation, own bool) gap {
+	if s.at.Sub(op.At) <= prompt || s.Now().Sub(s.at) > delivery {
+		return gap{}
+	}
+	link := "operation of " + arn
+	if !own {
+		return s.unsettled(link, op)
+	}
+	about, err := s.describe(ctx, arn)
+	switch changed := about.changed; {
+	case err != nil:
+		s.fails(Stack, arn, err)
+	case changed.IsZero(): // it didn't say
+	case !changed.After(op.At.Add(slack)):
+		return gap{}
+	case !changed.After(s.at):
+		s.step(Stack, arn, "another operation at "+changed.UTC().Format(time.RFC3339))
+		return gap{link, changed.Add(s.Policy.LookUps.Wait)}
+	}
+	return s.unsettled(link, op)
+}
+
+// unsettled is the gap where nothing tells whether there was another operation. What
+// follows one closely is most likely of it, and isn't waited for.
+func (s *search) unsettled(link string, op *ledger.Operation) gap {
+	if s.at.Sub(op.At) <= fresh {
+		return gap{link, s.unwaited()}
+	}
+	return gap{link, s.at.Add(s.Policy.LookUps.Wait)}
+}
+
 // bucket is within which time events share an answer about a stack.
 const bucket = time.Minute
+
+// ofMinute asks once for all events of a minute, and for the one of a time alone where that
+// answer isn't for it.
+func ofMinute[T any](at time.Time, ask func(until time.Time) (T, error), serves func(T) bool) (T, error) {
+	answer, err := ask(at.Truncate(bucket).Add(bucket))
+	if err == nil && !serves(answer) {
+		return ask(at)
+	}
+	return answer, err
+}
+
+// latest is what the ledger has as the latest operation at the event's time.
+func (s *search) latest(ctx context.Context, of Kind, id string, ask func(context.Context, time.Time) (*ledger.Operation, error)) (*ledger.Operation, error) {
+	return ofMinute(s.at, func(until time.Time) (*ledger.Operation, error) {
+		return look(ctx, s.Finder, of, id+" "+until.UTC().Format(time.RFC3339Nano), always[*ledger.Operation](keepOwner), func(ctx context.Context) (*ledger.Operation, error) {
+			op, err := ask(ctx, until)
+			if err == nil && op == nil {
+				err = errAbsent
+			}
+			return op, err
+		})
+	}, func(op *ledger.Operation) bool { return !op.At.After(s.at) })
+}
 
 // operation is a stack's latest operation at the event's time, nil where the ledger has
 // none; and the gap where there may be one yet.
@@ -123,49 +192,28 @@ func (s *search) operation(ctx context.Context, arn string) (*ledger.Operation, 
 	if s.Ledger == nil || !s.Policy.LookUps.Ledger {
 		return nil, gap{}
 	}
-	at := s.at
-	ask := func(until time.Time) (*ledger.Operation, error) {
-		return look(ctx, s.Finder, Stack, arn+" "+until.UTC().Format(time.RFC3339Nano), always[*ledger.Operation](keepOwner), func(ctx context.Context) (*ledger.Operation, error) {
-			op, err := s.Ledger.Stack(ctx, arn, until)
-			if err == nil && op == nil {
-				err = errAbsent
-			}
-			return op, err
-		})
-	}
-	// One answer serves all of a minute, unless there was an operation within it.
-	op, err := ask(at.Truncate(bucket).Add(bucket))
-	if err == nil && op.At.After(at) {
-		op, err = ask(at)
-	}
-	wait := gap{"operation of " + arn, at.Add(s.Policy.LookUps.Wait)}
-	switch {
-	case err != nil:
-		s.step(Stack, arn, why(err))
+	op, err := s.latest(ctx, Stack, arn, func(ctx context.Context, until time.Time) (*ledger.Operation, error) {
+		return s.Ledger.Stack(ctx, arn, until)
+	})
+	if err != nil {
+		s.fails(Stack, arn, err)
 		if outcome(err) != Absent {
-			wait = gap{}
+			return nil, gap{}
 		}
-		return nil, wait
-	case at.Sub(op.At) <= fresh:
-		wait = gap{}
+		return nil, gap{"operation of " + arn, s.at.Add(s.Policy.LookUps.Wait)}
 	}
 	s.step(Stack, arn, op.Call+" by "+orNobody(op.By)+" at "+op.At.UTC().Format(time.RFC3339))
-	return op, wait
+	return op, gap{}
 }
 
 // setOperation is the latest operation on an account's stack set, nil where the ledger has
 // none.
 func (s *search) setOperation(ctx context.Context, name, account string) *ledger.Operation {
-	at := s.at.Truncate(bucket).Add(bucket)
-	op, err := look(ctx, s.Finder, StackSet, strings.Join([]string{name, account, at.UTC().Format(time.RFC3339)}, " "), always[*ledger.Operation](keepOwner), func(ctx context.Context) (*ledger.Operation, error) {
-		op, err := s.Ledger.StackSet(ctx, name, account, s.at)
-		if err == nil && op == nil {
-			err = errAbsent
-		}
-		return op, err
+	op, err := s.latest(ctx, StackSet, account+" "+name, func(ctx context.Context, until time.Time) (*ledger.Operation, error) {
+		return s.Ledger.StackSet(ctx, name, account, until)
 	})
 	if err != nil {
-		s.step(StackSet, name, why(err))
+		s.fails(StackSet, name, err)
 		return nil
 	}
 	s.step(StackSet, name, op.Call+" by "+orNobody(op.By)+" in "+op.Account)
@@ -174,45 +222,61 @@ func (s *search) setOperation(ctx context.Context, name, account string) *ledger
 
 // about is what CloudFormation says of a stack.
 type about struct {
-	root string // the ARN of the outermost stack that it is nested in
-	tags map[string]string
+	root    string // the ARN of the outermost stack that it is nested in
+	tags    map[string]string
+	changed time.Time // when it was made or last updated
+	asked   time.Time // until when that holds
 }
 
 // describe asks CloudFormation about a stack, which it does for ninety days after the
 // stack was deleted.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html
 func (s *search) describe(ctx context.Context, arn string) (about, error) {
-	return look(ctx, s.Finder, Stack, "about "+arn, always[about](keepLink), func(ctx context.Context) (about, error) {
-		account, region := accountOf(arn), strings.SplitN(arn, ":", 6)[3]
-		body, err := s.Caller.Do(awsapi.WithAccount(ctx, account), awsapi.Call{
-			Service: &catalogue.Service{ID: "CloudFormation", Signing: "cloudformation", Protocol: catalogue.Query, Version: "2010-05-15"},
-			Op:      "DescribeStacks", Account: account, Region: region, ARN: arn, Form: url.Values{"StackName": {arn}},
+	ask := func(until time.Time) (about, error) {
+		return look(ctx, s.Finder, Stack, "about "+arn+" "+until.UTC().Format(time.RFC3339Nano), always[about](keepTags), func(ctx context.Context) (about, error) {
+			return s.described(ctx, arn)
 		})
-		if awsapi.Code(err) == "ValidationError" { // its way of saying that there is no such stack
-			err = errAbsent
-		}
-		if err != nil {
-			return about{}, fmt.Errorf("describing %s: %w", arn, err)
-		}
-		var answer struct {
-			Stacks []struct {
-				ParentID string `xml:"ParentId"`
-				RootID   string `xml:"RootId"`
-				Tags     []pair `xml:"Tags>member"`
-			} `xml:"DescribeStacksResult>Stacks>member"`
-		}
-		if err := xml.Unmarshal(body, &answer); err != nil {
-			return about{}, fmt.Errorf("describing %s: %w", arn, err)
-		}
-		if len(answer.Stacks) == 0 {
-			return about{}, errAbsent
-		}
-		stack := answer.Stacks[0]
-		if stack.RootID == "" {
-			stack.RootID = stack.ParentID
-		}
-		return about{stack.RootID, tagsFrom(stack.Tags)}, nil
+	}
+	return ofMinute(s.at, ask, func(a about) bool { return !s.at.After(a.asked) })
+}
+
+func (s *search) described(ctx context.Context, arn string) (about, error) {
+	asked := s.Now()
+	account, region := accountOf(arn), strings.SplitN(arn, ":", 6)[3]
+	body, err := s.Caller.Do(awsapi.WithAccount(ctx, account), awsapi.Call{
+		Service: &catalogue.Service{ID: "CloudFormation", Signing: "cloudformation", Protocol: catalogue.Query, Version: "2010-05-15"},
+		Op:      "DescribeStacks", Account: account, Region: region, ARN: arn, Form: url.Values{"StackName": {arn}},
 	})
+	if awsapi.Code(err) == "ValidationError" { // its way of saying that there is no such stack
+		err = errAbsent
+	}
+	if err != nil {
+		return about{}, fmt.Errorf("describing %s: %w", arn, err)
+	}
+	var answer struct {
+		Stacks []struct {
+			ParentID string `xml:"ParentId"`
+			RootID   string `xml:"RootId"`
+			Tags     []pair `xml:"Tags>member"`
+			Created  moment `xml:"CreationTime"`
+			Updated  moment `xml:"LastUpdatedTime"`
+		} `xml:"DescribeStacksResult>Stacks>member"`
+	}
+	if err := xml.Unmarshal(body, &answer); err != nil {
+		return about{}, fmt.Errorf("describing %s: %w", arn, err)
+	}
+	if len(answer.Stacks) == 0 {
+		return about{}, errAbsent
+	}
+	stack := answer.Stacks[0]
+	if stack.RootID == "" {
+		stack.RootID = stack.ParentID
+	}
+	changed := stack.Updated.Time
+	if changed.IsZero() {
+		changed = stack.Created.Time
+	}
+	return about{stack.RootID, tagsFrom(stack.Tags), changed, asked}, nil
 }
 
 // pair is a tag as most services write it.
