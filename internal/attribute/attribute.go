@@ -19,7 +19,8 @@
 //   - IdentityCenterUser: the user's id in the identity store.
 //   - Root: "root"; but with invokedBy it is the service that acted.
 //   - AWSService, and service-linked roles: the service's principal.
-//   - AWSAccount: the session or the account that the call came from.
+//   - AWSAccount: the session that the call came from, or the account where there
+//     is none or it is a machine's.
 //
 // A record that says nothing gives [Unknown].
 //
@@ -59,13 +60,15 @@ type Creator struct {
 	ARN  string // userIdentity.arn
 	Via  string // userIdentity.invokedBy: the service that made the call for them
 	Role string // the name of the role assumed, "" if none was
+	// Account is userIdentity.accountId, which the creator belongs to.
+	Account string
 }
 
 // Of returns the creator that an identity names.
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html
 func Of(id cloudtrail.Identity) Creator {
 	p := parseARN(id.ARN)
-	c := Creator{Kind: id.Type, ARN: id.ARN, Via: id.InvokedBy, Role: p.role}
+	c := Creator{Kind: id.Type, ARN: id.ARN, Via: id.InvokedBy, Role: p.role, Account: id.AccountID}
 	if c.Kind == "" {
 		c.Kind = "Unknown"
 	}
@@ -85,11 +88,16 @@ func Of(id cloudtrail.Identity) Creator {
 	return c
 }
 
-// AsRole is the creator named for its role, where its name is the session's and no
-// more than what the caller chose; any other stays.
+// AsRole is the creator named for its role, or where the record names none for its
+// account, if its name is the session's and no more than what the caller chose; any other
+// stays.
 func (c Creator) AsRole() Creator {
-	if c.By == BySession && present(c.Role) {
+	switch {
+	case c.By != BySession:
+	case present(c.Role):
 		c.Name, c.By = c.Role, ByRole
+	case present(c.Account):
+		c.Name, c.By = c.Account, ByAccount
 	}
 	return c
 }
@@ -155,7 +163,7 @@ func named(id cloudtrail.Identity, p principal, role string) (string, Basis) {
 	case id.Type == "WebIdentityUser" || id.Type == "SAMLUser":
 		return id.PrincipalID[strings.LastIndexByte(id.PrincipalID, ':')+1:], ByUser
 	case id.Type == "AWSAccount":
-		if suffix != "" {
+		if suffix != "" && !machine(suffix) {
 			return suffix, BySession
 		}
 		return id.AccountID, ByAccount
@@ -203,10 +211,10 @@ func parseARN(arn string) principal {
 }
 
 // present reports whether a name is one: records have redactions and dashes
-// where a name belongs.
+// where a name belongs, or say that there was nobody.
 func present(s string) bool {
 	switch s {
-	case "", "-", "--", "...", "***", "null", "HIDDEN_DUE_TO_SECURITY_REASONS":
+	case "", "-", "--", "...", "***", "null", "HIDDEN_DUE_TO_SECURITY_REASONS", "ANONYMOUS_PRINCIPAL":
 		return false
 	}
 	return true

@@ -1,6 +1,10 @@
 package attribute
 
-import "strings"
+import (
+	"strings"
+
+	"autotagger/internal/deployment"
+)
 
 // machine reports whether a role session's name was made up by a program, so
 // that the role's name says more. Names that pipelines choose for themselves
@@ -16,6 +20,8 @@ func machine(session string) bool {
 //   - CognitoIdentityCredentials: whoever signed in to an identity pool,
 //     https://docs.aws.amazon.com/cognito/latest/developerguide/role-based-access-control.html
 //   - AWSCloudFormation: the session of CloudFormation under a service role
+//
+// Our own functions' is one of them, too: what is called so stays out of the ledger.
 func sdkDefault(session string) bool {
 	for _, prefix := range []string{
 		"AWSCLI-Session", "aws-dotnet-sdk-session", "aws-go-sdk-", "aws-sdk-", "awscli-session", "boto3-session", "boto3session",
@@ -25,7 +31,7 @@ func sdkDefault(session string) bool {
 			return true
 		}
 	}
-	return session == "AWSCloudFormation"
+	return session == "AWSCloudFormation" || session == deployment.SessionName
 }
 
 // instanceID reports whether the name is that of an instance: i- and 8 or 17

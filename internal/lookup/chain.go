@@ -149,9 +149,6 @@ func (s *search) named(ctx context.Context, id cloudtrail.Identity) attribute.Cr
 		who.By = attribute.ByTrustPolicy
 		return who
 	}
-	if who.Role == "" { // of another account, of which no more is known
-		who.By = attribute.ByAccount
-	}
 	return who.AsRole()
 }
 

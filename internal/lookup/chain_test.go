@@ -102,7 +102,7 @@ func TestBeginnings(t *testing.T) {
 		"source identity":            {with(session("Dev", "x", "ASIANOBODY"), object{"sourceIdentity": "ada"}), "ada", "assumed-role/Dev/x", "", ""},
 		"no session context":         {object{"type": "AssumedRole", "arn": "arn:aws:sts::" + account + ":assumed-role/Dev/gina", "accountId": account}, "gina", "assumed-role/Dev/gina", "", ""},
 		"user":                       {user("henry"), "henry", "user/henry", "", ""},
-		"nobody":                     {object{"type": "AWSAccount", "principalId": "", "accountId": "ANONYMOUS_PRINCIPAL"}, "ANONYMOUS_PRINCIPAL", "", "", ""},
+		"nobody":                     {object{"type": "AWSAccount", "principalId": "", "accountId": "ANONYMOUS_PRINCIPAL"}, "", "", "", ""},
 		"long-term key of a session": {session("Dev", "ivan", "AKIADEV"), "ivan", "assumed-role/Dev/ivan", "", ""},
 	} {
 		p, f := w.find(table(t, c.by, "t"))
@@ -209,10 +209,18 @@ func decoded(t *testing.T, text string) cloudtrail.Value {
 // other's, and so not in strict mode.
 func TestElsewhere(t *testing.T) {
 	t.Parallel()
-	for config, want := range map[string]string{"": "mallory", "sessions: {strict: true}": "Shared"} {
+	for config, want := range map[string][2]string{"": {"mallory", "mallory"}, "sessions: {strict: true}": {"Shared", "444455556666"}} {
 		w := newWorld(t, "look-ups: {ledger: true}\n"+config)
 		w.records(assume(t, object{"type": "AWSAccount", "accountId": "444455556666", "principalId": "AROAEXAMPLE:mallory"}, "Shared", "1234567890", "ASIAELSEWHERE"))
-		if p, f := w.find(table(t, session("Shared", "1234567890", "ASIAELSEWHERE"), "t")); p.Creator.Name != want {
+		if p, f := w.find(table(t, session("Shared", "1234567890", "ASIAELSEWHERE"), "t")); p.Creator.Name != want[0] {
+			t.Errorf("%s: %s, %v", config, p.Creator.Name, f.Steps)
+		}
+		if p, f := w.find(table(t, object{"type": "AWSAccount", "accountId": "444455556666", "principalId": "AROAEXAMPLE:mallory"}, "t")); p.Creator.Name != want[1] {
+			t.Errorf("%s: its own call is %s's, %v", config, p.Creator.Name, f.Steps)
+		}
+		// A machine's there says less than a person's session here.
+		w.records(assume(t, object{"type": "AWSAccount", "accountId": "444455556666", "principalId": "AROAEXAMPLE:i-0123456789abcdef0"}, "Deploy", "alice", "ASIAMACHINE"))
+		if p, f := w.find(table(t, session("Deploy", "alice", "ASIAMACHINE"), "t")); p.Creator.Name != map[bool]string{true: "alice", false: "Deploy"}[config == ""] {
 			t.Errorf("%s: %s, %v", config, p.Creator.Name, f.Steps)
 		}
 	}
