@@ -18,11 +18,7 @@ import (
 type place struct{ partition, region, account, maker string }
 
 func (s *search) place(r plan.Resource) place {
-	maker := s.plan.Creator.Via
-	if maker == "" {
-		maker = s.plan.Creator.Name
-	}
-	maker, _, _ = strings.Cut(maker, ".")
+	maker, _, _ := strings.Cut(s.via(), ".")
 	return place{resolve.Partition(r.Region), r.Region, r.Account, maker}
 }
 
@@ -31,6 +27,8 @@ type parent struct {
 	parentKind
 	name string // the tag's value, or what it says of the name
 	arn  string
+	// provisional: what it says of its creator was written without a link.
+	provisional bool
 }
 
 // step is how the parent stands in created-via.
@@ -72,24 +70,28 @@ func (s *search) parentOf(tags map[string]string, at place) (best parent, found 
 			continue
 		}
 		if arn := k.arn(name, tags, at); arn != "" {
-			rank, best, found = r, parent{k, name, arn}, true
+			rank, best, found = r, parent{parentKind: k, name: name, arn: arn}, true
 		}
 	}
 	return best, found
 }
 
-// named is what a tag of the kind says the parent's name is.
-func (k parentKind) named(tags map[string]string) (string, bool) {
+// named is what a tag of the kind says the parent's name is. Several that name one each
+// say nothing.
+func (k parentKind) named(tags map[string]string) (name string, named bool) {
 	if !strings.HasSuffix(k.Tag, "/") {
-		name := tags[k.Tag]
+		name = tags[k.Tag]
 		return name, name != ""
 	}
 	for key, value := range tags {
-		if name, ok := strings.CutPrefix(key, k.Tag); ok && name != "" && value == k.Value {
-			return name, true
+		if one, ok := strings.CutPrefix(key, k.Tag); ok && one != "" && value == k.Value {
+			if named {
+				return "", false
+			}
+			name, named = one, true
 		}
 	}
-	return "", false
+	return name, named
 }
 
 // arn is the parent's, "" where the tags don't give one.
@@ -152,6 +154,9 @@ func (s *search) climb(ctx context.Context, p parent, at place) answer {
 		// What a service wrote for want of a better name says nothing.
 		if value := tags[s.Policy.Tags.Creator]; value != "" && value != attribute.Unknown && !service(value) {
 			a.value, a.who, a.chain, a.from, a.gap = value, nil, nil, p.arn, gap{}
+			if p.provisional {
+				a.gap = gap{"creator of " + p.arn, s.unwaited()}
+			}
 			if via := tags[s.Policy.Tags.CreatedVia]; s.Policy.Tags.CreatedVia != "" && via != "" {
 				a.path = slices.Insert(a.path, 0, via)
 			}
@@ -198,18 +203,25 @@ func (s *search) ask(ctx context.Context, p *parent, at place, a *answer) (tags 
 		s.step(Parent, p.arn, "in another account")
 		return nil, false
 	}
-	tags, err := s.tagsOf(ctx, *p, at)
+	found, err := s.tagsOf(ctx, *p, at)
+	creator := found.all[s.Policy.Tags.Creator]
 	switch {
 	case err != nil:
 		s.fails(Parent, p.arn, err)
 		a.gap = s.gapOf(err, "creator of "+p.arn)
-	case tags[s.Policy.Tags.Creator] == "":
+	case creator == "":
 		s.step(Parent, p.arn, "has no creator")
 		a.gap = s.gap("creator of "+p.arn, s.at)
+	case found.provisional[s.Policy.Tags.Creator] == creator:
+		s.step(Parent, p.arn, "made by "+creator+", as far as is known yet")
+		p.provisional = true
 	default:
-		s.step(Parent, p.arn, "made by "+tags[s.Policy.Tags.Creator])
+		s.step(Parent, p.arn, "made by "+creator)
 	}
-	return tags, false
+	if found.err != nil {
+		s.fails(Parent, p.arn, found.err)
+	}
+	return found.all, false
 }
 
 // gapOf is the gap where an error says that something isn't there, or not yet.
@@ -220,25 +232,42 @@ func (s *search) gapOf(err error, what string) gap {
 	return s.gap(what, s.at)
 }
 
-// tagsOf reads a parent's tags.
-func (s *search) tagsOf(ctx context.Context, p parent, at place) (map[string]string, error) {
-	keep := func(tags map[string]string) time.Duration {
-		if tags[s.Policy.Tags.Creator] == "" {
+// parentTags are a parent's tags.
+type parentTags struct {
+	all map[string]string
+	// provisional are those that we wrote without a link, as far as they are still to be
+	// replaced; err says why that isn't known.
+	provisional map[string]string
+	err         error
+}
+
+// tagsOf reads a parent's tags and, where one says who made it, whether we were sure of it.
+func (s *search) tagsOf(ctx context.Context, p parent, at place) (parentTags, error) {
+	key := s.Policy.Tags.Creator
+	keep := func(tags parentTags) time.Duration {
+		if creator := tags.all[key]; creator == "" || creator == tags.provisional[key] || tags.err != nil {
 			return keepMissing
 		}
 		return keepTags
 	}
-	return look(ctx, s.Finder, Parent, p.arn, keep, func(ctx context.Context) (map[string]string, error) {
+	return look(ctx, s.Finder, Parent, p.arn, keep, func(ctx context.Context) (tags parentTags, err error) {
 		res, err := p.resource(s.Catalogue)
 		if err != nil {
-			return nil, err
+			return tags, err
 		}
 		region := at.region
 		if parts := strings.SplitN(p.arn, ":", 6); parts[3] != "" {
 			region = parts[3]
 		}
 		read := s.Tags.Tags(ctx, []apply.Request{{ARN: p.arn, Type: res.Type, API: res.API, Calls: res.Calls, Account: at.account, Region: region}})[0]
-		return read.All, read.Err
+		if tags.all = read.All; read.Err != nil || tags.all[key] == "" || s.Ledger == nil {
+			return tags, read.Err
+		}
+		written, err := s.Ledger.Written(ctx, []string{p.arn})
+		if tags.err = err; err == nil && written[0] != nil && written[0].Provisional && written[0].Account == at.account {
+			tags.provisional = written[0].Tags
+		}
+		return tags, nil
 	})
 }
 
@@ -287,7 +316,7 @@ func (s *search) inherit(ctx context.Context) (named bool) {
 		return false
 	}
 	s.origin = first.chain
-	s.facts.Path = join(append(slices.Clone(first.path), s.plan.Creator.Via)...)
+	s.facts.Path = join(append(slices.Clone(first.path), s.via())...)
 	if one {
 		s.facts.Creator = first.who
 		return true

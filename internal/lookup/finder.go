@@ -17,10 +17,11 @@ import (
 
 // Ledger is what was recorded of sessions, stacks and tags: a [*ledger.Table].
 type Ledger interface {
-	// Session, Stack and StackSet return nil where the ledger has nothing.
+	// All return nil where the ledger has nothing.
 	Session(ctx context.Context, id string) (*ledger.Session, error)
 	Stack(ctx context.Context, arn string, at time.Time) (*ledger.Operation, error)
 	StackSet(ctx context.Context, name, account string, at time.Time) (*ledger.Operation, error)
+	Written(ctx context.Context, arns []string) ([]*ledger.Written, error)
 }
 
 // Tags reads resources' tags: an [*apply.Applier].

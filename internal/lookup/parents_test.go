@@ -10,7 +10,9 @@ import (
 
 	"autotagger/internal/catalogue"
 	"autotagger/internal/cloudtrail"
+	"autotagger/internal/ledger"
 	"autotagger/internal/lookup"
+	"autotagger/internal/plan"
 )
 
 const byParents = "look-ups: {ledger: true, parents: true}\ntags: {created-via: true}\ncost-center: [{parent-tag: cc}]"
@@ -263,6 +265,7 @@ func TestOthersParents(t *testing.T) {
 		"a database elsewhere":      table(t, linked("rds"), "t", "aws:rds:primaryDBInstanceArn", "arn:aws:rds:"+region+":444455556666:db:orders"),
 		"a stack elsewhere":         table(t, cfn(), "t", "aws:cloudformation:stack-id", strings.ReplaceAll(stack("x"), account, "444455556666")),
 		"a tag that anyone writes":  table(t, linked("config"), "t", "eks:cluster-name", "prod"),
+		"two clusters":              table(t, linked("eks"), "t", "kubernetes.io/cluster/prod", "owned", "kubernetes.io/cluster/test", "owned"),
 		"a cluster used":            table(t, linked("eks"), "t", "kubernetes.io/cluster/prod", "shared"),
 		"no name":                   table(t, linked("eks"), "t", "eks:cluster-name", "prod:x/*"),
 		"a service without a name":  table(t, linked("ecs"), "t", "aws:ecs:serviceName", "web"),
@@ -446,7 +449,7 @@ func TestSeveralParents(t *testing.T) {
 		if strings.Join(got, " ") != want {
 			t.Errorf("%v, want %s: %+v", got, want, f)
 		}
-		if n, what := w.asked(); n > 3 || w.calls["ec2:DescribeTags"] != 1 {
+		if n, what := w.asked(); n > 4 || w.calls["ec2:DescribeTags"] != 1 {
 			t.Errorf("asked %s", what)
 		}
 	}
@@ -509,5 +512,67 @@ func TestStackSets(t *testing.T) {
 		if p.Creator.Name != want {
 			t.Errorf("%s: %s, %v", name, p.Creator.Name, f.Steps)
 		}
+	}
+}
+
+// TestProvisionalParent: what was written on a parent without a link is no more final on what
+// was made for it.
+func TestProvisionalParent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, byParents)
+	group := func(name string) string {
+		return "arn:aws:autoscaling:" + region + ":" + account + ":autoScalingGroup:*:autoScalingGroupName/" + name
+	}
+	written := func(name, creator, of string, provisional bool) ledger.Written {
+		return ledger.Written{ARN: group(name), Tags: map[string]string{"creator": creator}, Account: of, Provisional: provisional}
+	}
+	for _, name := range []string{"early", "sure", "other", "elsewhere", "unknown"} {
+		w.group("written-"+name, "creator", "cfn-exec")
+	}
+	for _, err := range w.table.PutWritten(t.Context(), []ledger.Written{
+		written("written-early", "cfn-exec", account, true), written("written-sure", "cfn-exec", account, false),
+		written("written-other", "role", account, true), written("written-elsewhere", "cfn-exec", "444455556666", true),
+	}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	ask := func(name string) plan.Facts {
+		w.forget()
+		p, f := w.find(instances(t, linked("autoscaling"), []string{"i-0123456789abcdef0"}, "aws:autoscaling:groupName", "written-"+name))
+		if got := p.Resources[0].Tags["creator"]; got != "cfn-exec" {
+			t.Errorf("%s: %s", name, got)
+		}
+		return f
+	}
+	for name, missing := range map[string]string{"early": "creator of " + group("written-early"), "sure": "", "other": "", "elsewhere": "", "unknown": ""} {
+		f := ask(name)
+		if _, what := w.asked(); f.Missing != missing || f.Until.After(w.clock()) || what != "autoscaling:DescribeTags×1 dynamodb:BatchGetItem×1" {
+			t.Errorf("%s: asked %s, %+v", name, what, f)
+		}
+		ask(name)
+		if n, what := w.asked(); n > 0 {
+			t.Errorf("%s: the second time asked %s", name, what)
+		}
+	}
+	// Where that can't be asked, the name isn't sure.
+	w.group("written-denied", "creator", "cfn-exec")
+	w.refuses("dynamodb:BatchGetItem")
+	if f := ask("denied"); !f.Unsure {
+		t.Errorf("%+v", f)
+	}
+}
+
+// TestLinkedWithoutService: a service-linked role is the service's, though the record names
+// no service that invoked it.
+func TestLinkedWithoutService(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, byParents)
+	w.group("linked", "creator", "dora")
+	by := linked("autoscaling")
+	delete(by, "invokedBy")
+	p, f := w.find(instances(t, by, []string{"i-0123456789abcdef0"}, "aws:autoscaling:groupName", "linked"))
+	if tags := p.Resources[0].Tags; tags["creator"] != "dora" || tags["created-via"] != "group/linked autoscaling.amazonaws.com" {
+		t.Errorf("%v, %v", tags, f.Steps)
 	}
 }

@@ -47,6 +47,10 @@ func (m *memory) StackSet(context.Context, string, string, time.Time) (*ledger.O
 	return nil, nil
 }
 
+func (m *memory) Written(_ context.Context, arns []string) ([]*ledger.Written, error) {
+	return make([]*ledger.Written, len(arns)), nil
+}
+
 func (m *memory) Tags(_ context.Context, of []apply.Request) []apply.Tags {
 	out := make([]apply.Tags, len(of))
 	for i, r := range of {

@@ -299,11 +299,22 @@ func join(steps ...string) string {
 	return strings.Join(said, " ")
 }
 
+// via is the service that made the call, "" where none did. Records of a service-linked
+// role may name it by the role only.
+func (s *search) via() string {
+	if c := s.plan.Creator; c.Via == "" && c.By == attribute.ByService {
+		return c.Name
+	}
+	return s.plan.Creator.Via
+}
+
 // acted reports whether a service made the call for someone whom the record doesn't name:
 // for itself, or under a role that it was given, whose session names nobody.
 func acted(who attribute.Creator) bool {
 	switch who.By {
-	case attribute.ByService, attribute.ByNothing:
+	case attribute.ByService:
+		return true
+	case attribute.ByNothing:
 		return who.Via != ""
 	case attribute.ByRole:
 		return service(who.Via)
