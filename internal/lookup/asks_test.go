@@ -240,6 +240,23 @@ func TestPeople(t *testing.T) {
 	}
 }
 
+// TestStores: what one identity store says isn't another's answer.
+func TestStores(t *testing.T) {
+	t.Parallel()
+	const config = "tags: {creator: {value: email}}\nlook-ups: {identity-store: {region: "
+	w := newWorld(t, config+"eu-west-1}}")
+	e := table(t, session("AWSReservedSSO_Dev_0123456789abcdef", "erin", "ASIASTORES"), "t")
+	for _, c := range [][2]string{{"eu-west-1", "d-1"}, {"eu-central-1", "d-2"}} {
+		w.Finder = w.Under(parsed(t, config+c[0]+"}}"))
+		w.says("sso:ListInstances", 200, `{"Instances":[{"IdentityStoreId":"`+c[1]+`"}]}`)
+		w.says("identitystore:GetUserId", 200, `{"UserId":"u"}`)
+		w.says("identitystore:DescribeUser", 200, `{"UserName":"erin","Emails":[{"Value":"erin@`+c[1]+`.example.com"}]}`)
+		if p, f := w.find(e); p.Creator.Name != "erin@"+c[1]+".example.com" {
+			t.Errorf("%s: %s, %v", c[1], p.Creator.Name, f.Steps)
+		}
+	}
+}
+
 // TestChildren: an instance's volumes and network interfaces and an image's snapshots, with
 // ARNs of their own, in one call; nothing else that hangs on them.
 func TestChildren(t *testing.T) {
@@ -273,6 +290,18 @@ func TestChildren(t *testing.T) {
 	}
 	if c := facts[0].Children[0]; c.ARN != "arn:aws:ec2:eu-west-1:123456789012:volume/vol-root" || c.Type != "AWS::EC2::Volume" || c.API != "ec2" || c.Account != account || c.Region != region || !c.Upsert {
 		t.Errorf("%+v", c)
+	}
+	// What doesn't show after the wait isn't missed: what the instance carries is settled.
+	late := instances(t, user("bob"), []string{"i-0000000000000000b"})
+	late.Time = noon.Add(-5 * time.Minute)
+	if _, f := w.find(late); f.Missing != "" {
+		t.Errorf("%+v", f)
+	}
+	// What was there when the instance was started again may have been attached to it since.
+	late = instances(t, user("alice"), []string{"i-0000000000000000a"})
+	late.Time = noon.Add(-time.Hour)
+	if _, f := w.find(late); len(f.Children) > 0 || f.Missing != "" || len(f.Steps) != 1 {
+		t.Errorf("%+v", f)
 	}
 	// What is known isn't asked again.
 	w.forget()
@@ -310,6 +339,7 @@ func TestChildrenOfReal(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "look-ups: {children: true}")
 	w.now = time.Now()
+	launched := func(e *cloudtrail.Event) *cloudtrail.Event { e.Time = w.now; return e }
 	ec2 := func(op string, form url.Values) string {
 		return string(w.call("EC2", "ec2", catalogue.Query, "2016-11-15", op, form, nil))
 	}
@@ -322,7 +352,7 @@ func TestChildrenOfReal(t *testing.T) {
 	i := cut(made, "<instanceId>", "<")
 	image := cut(ec2("CreateImage", url.Values{"InstanceId": {i}, "Name": {i}}), "<imageId>", "<")
 	w.forget()
-	_, f := w.find(instances(t, user("alice"), []string{i}))
+	_, f := w.find(launched(instances(t, user("alice"), []string{i})))
 	if got := arns(f.Children); !strings.Contains(got, "volume/vol-") {
 		t.Errorf("%s: %s, %+v", i, got, f)
 	}

@@ -30,10 +30,12 @@ func parental(call, kind string) bool {
 // mostDescribed is how many ids are asked about at once.
 const mostDescribed = 100
 
-// offspring are the children of one resource; more: there may be some that don't show yet.
+// offspring are the children of one resource.
 type offspring struct {
 	ids  []child
-	more bool
+	more bool // there may be some that don't show yet
+	// since is when it began to run for the last time; zero of what doesn't run.
+	since time.Time
 }
 
 type child struct{ kind, id string }
@@ -101,8 +103,10 @@ func (f *Finder) bring(ctx context.Context, broods []brood) {
 			}
 		}
 		b.s.adopt(b.res, o)
-		if o.more {
-			b.s.miss(gap{"what came with " + b.res.ARN, b.s.at.Add(f.Policy.LookUps.Wait)})
+		// What is on its resources doesn't hang on it, so that nothing is missing once
+		// the wait is over.
+		if until := b.s.at.Add(f.Policy.LookUps.Wait); o.more && f.Now().Before(until) {
+			b.s.miss(gap{"what came with " + b.res.ARN, until})
 		}
 	}
 }
@@ -110,6 +114,10 @@ func (f *Finder) bring(ctx context.Context, broods []brood) {
 // adopt takes children that the record doesn't name, as its own or as something that was
 // there before.
 func (s *search) adopt(r resolve.Resource, o offspring) {
+	if !o.since.IsZero() && s.at.Sub(o.since).Abs() > launch {
+		s.step(Children, r.ARN, "it was started anew, so that nothing tells what came with it")
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	there := map[string]bool{}
@@ -177,11 +185,14 @@ func (f *Finder) describe(ctx context.Context, like resolve.Resource, ids []stri
 }
 
 // What is attached to an instance came with it where that was at its launch: within soon
-// whatever it is, since nothing can be attached before the instance runs, and within a
-// minute where it also goes with the instance.
+// whatever it is, since nothing can be attached before the instance runs, and within launch
+// where it also goes with the instance. EC2's launchTime is that of the last start, and to a
+// stopped instance anything can be attached, so that it has to be within launch of the
+// event.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Instance.html
 const (
 	soon   = 3 * time.Second
-	minute = time.Minute
+	launch = time.Minute
 )
 
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html
@@ -212,10 +223,10 @@ func (f *Finder) describeInstances(ctx context.Context, like resolve.Resource, i
 	}
 	found := map[string]offspring{}
 	for _, i := range answer.Instances {
-		var o offspring
+		o := offspring{since: i.Launched.Time}
 		came := func(a attachment) bool {
 			after := a.At.Sub(i.Launched.Time).Abs()
-			return after <= soon || a.Goes && after <= minute
+			return after <= soon || a.Goes && after <= launch
 		}
 		for _, v := range i.Volumes {
 			if v.ID != "" && came(v.attachment) {

@@ -133,12 +133,15 @@ type since struct {
 // each one wait.
 const maxSince = 4096
 
+// missedFor is for how long that is remembered.
+const missedFor = time.Hour
+
 // missed is when the link was first missed.
 func (s *since) missed(link string, now time.Time) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	first, known := s.by[link]
-	if !known {
+	if !known || now.Sub(first) > missedFor {
 		if len(s.by) >= maxSince {
 			clear(s.by)
 		}

@@ -47,7 +47,7 @@ func parentKinds() []parentKind {
 		{Tag: "aws:servicecatalog:provisioningPrincipalArn", Label: "service-catalog", Special: byPrincipal, Makers: []string{"servicecatalog", "cloudformation"}},
 		// https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-tagging.html
 		{Tag: "aws:autoscaling:groupName", Label: "group", ARN: "arn:{partition}:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/{name}", Service: "autoscaling", Event: "CreateAutoScalingGroup", Makers: []string{"autoscaling", "spot", "ec2fleet"}},
-		// https://github.com/awslabs/ec2-spot-workshops: a fleet writes it on its instances.
+		// No page of AWS's reference has it; it was seen on instances of fleets.
 		{Tag: "aws:ec2:fleet-id", Label: "fleet", ARN: "arn:{partition}:ec2:{region}:{account}:fleet/{name}", Service: "ec2", Event: "CreateFleet", Makers: []string{"ec2fleet", "spot"}},
 		// https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-plan-tags.html
 		{Tag: "aws:elasticmapreduce:job-flow-id", Label: "cluster", ARN: "arn:{partition}:elasticmapreduce:{region}:{account}:cluster/{name}", Service: "elasticmapreduce", Event: "RunJobFlow", Makers: []string{"elasticmapreduce"}},

@@ -166,6 +166,12 @@ func TestNoParentAnswers(t *testing.T) {
 	if _, f := w.find(launch(11*time.Minute, "bare")); f.Missing == "" || f.Until.After(w.clock()) {
 		t.Errorf("ten minutes later: %+v", f)
 	}
+	// After an hour it may be another group of the name.
+	w.pass(55 * time.Minute)
+	if _, f := w.find(launch(66*time.Minute, "bare")); !f.Until.Equal(noon.Add(69 * time.Minute)) {
+		t.Errorf("an hour later: %+v", f)
+	}
+	w.pass(-55 * time.Minute)
 	if p, f := w.find(launch(11*time.Minute, "deleted")); p.Creator.Name != "autoscaling.amazonaws.com" || !f.Until.Equal(noon.Add(14*time.Minute)) {
 		t.Errorf("a deleted group: %+v", f)
 	}

@@ -3,7 +3,6 @@ package lookup
 import (
 	"context"
 	"strings"
-	"time"
 
 	"autotagger/internal/attribute"
 	"autotagger/internal/awsapi"
@@ -54,10 +53,11 @@ func storeID(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:]
 // userByID asks the identity store for a user.
 // https://docs.aws.amazon.com/singlesignon/latest/IdentityStoreAPIReference/API_DescribeUser.html
 func (s *search) userByID(ctx context.Context, store, account, id string) (user, error) {
-	return look(ctx, s.Finder, User, store+" "+id, always[user](keepLink), func(ctx context.Context) (user, error) {
-		if at := s.Policy.LookUps.IdentityStore.Account; store == "" || at != "" && account != "" && account != at {
-			return user{}, errElsewhere
-		}
+	at := s.Policy.LookUps.IdentityStore
+	if store == "" || at.Account != "" && account != "" && account != at.Account {
+		return user{}, errElsewhere
+	}
+	return look(ctx, s.Finder, User, strings.Join([]string{at.Account, at.Region, store, id}, " "), always[user](keepLink), func(ctx context.Context) (user, error) {
 		return s.describeUser(ctx, store, id)
 	})
 }
@@ -89,7 +89,7 @@ func (s *search) userByName(ctx context.Context, name string) (user, error) {
 	if err != nil {
 		return user{}, err
 	}
-	return look(ctx, s.Finder, User, "name "+name, always[user](keepLink), func(ctx context.Context) (user, error) {
+	return look(ctx, s.Finder, User, store+" name "+name, always[user](keepLink), func(ctx context.Context) (user, error) {
 		var answer struct{ UserID string }
 		err := s.identityStore(ctx, "GetUserId", map[string]any{
 			"IdentityStoreId":     store,
@@ -105,13 +105,12 @@ func (s *search) userByName(ctx context.Context, name string) (user, error) {
 // store is the id of the identity store, which sessions' records don't have.
 // https://docs.aws.amazon.com/singlesignon/latest/APIReference/API_ListInstances.html
 func (s *search) store(ctx context.Context) (string, error) {
-	keep := func(string) time.Duration { return keepLink }
-	return look(ctx, s.Finder, User, "store", keep, func(ctx context.Context) (string, error) {
+	at := s.Policy.LookUps.IdentityStore
+	return look(ctx, s.Finder, User, strings.Join([]string{"store", at.Account, at.Region}, " "), always[string](keepLink), func(ctx context.Context) (string, error) {
 		row, err := s.Catalogue.Lookup("sso.amazonaws.com", "CreatePermissionSet")
 		if err != nil {
 			return "", err
 		}
-		at := s.Policy.LookUps.IdentityStore
 		var answer struct {
 			Instances []struct{ IdentityStoreID string }
 		}

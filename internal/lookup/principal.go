@@ -83,7 +83,6 @@ func (s *search) principal(ctx context.Context, arn string) (principal, error) {
 			return principal{}, fmt.Errorf("asking about %s: %w", arn, err)
 		}
 		type entity struct {
-			ARN   string `xml:"Arn"`
 			Trust string `xml:"AssumeRolePolicyDocument"`
 			Tags  []pair `xml:"Tags>member"`
 		}

@@ -1,9 +1,11 @@
 package lookup_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,6 +24,7 @@ import (
 type memory struct {
 	sessions map[string]*ledger.Session
 	stacks   map[string]*ledger.Operation
+	sets     map[string]*ledger.Operation // by account and name
 	tags     map[string]map[string]string
 	denied   map[string]bool
 }
@@ -43,8 +46,8 @@ func (m *memory) Stack(_ context.Context, arn string, _ time.Time) (*ledger.Oper
 	return m.stacks[arn], nil
 }
 
-func (m *memory) StackSet(context.Context, string, string, time.Time) (*ledger.Operation, error) {
-	return nil, nil
+func (m *memory) StackSet(_ context.Context, name, account string, _ time.Time) (*ledger.Operation, error) {
+	return m.sets[account+" "+name], nil
 }
 
 func (m *memory) Written(_ context.Context, arns []string) ([]*ledger.Written, error) {
@@ -63,16 +66,17 @@ func (m *memory) Tags(_ context.Context, of []apply.Request) []apply.Tags {
 }
 
 // TestNeverAnother: whoever is named stands in the chain: is the caller, or began a
-// session or made a stack that leads to it, or is the creator on a parent that does.
+// session, made a stack or administers a stack set that leads to it, or is the creator on a
+// parent that does. What anyone may name, a tag or a stack set, leads nowhere by itself.
 func TestNeverAnother(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, byParents) // for its plans only
 	rapid.Check(t, func(r *rapid.T) {
-		m := &memory{map[string]*ledger.Session{}, map[string]*ledger.Operation{}, map[string]map[string]string{}, map[string]bool{}}
+		m := &memory{map[string]*ledger.Session{}, map[string]*ledger.Operation{}, map[string]*ledger.Operation{}, map[string]map[string]string{}, map[string]bool{}}
 		const links = 6
 		identity := func(label string) object {
 			i := rapid.IntRange(0, links-1).Draw(r, label)
-			switch rapid.SampledFrom([]string{"user", "person", "machine", "service", "role of a service", "linked", "nothing"}).Draw(r, label+" kind") {
+			switch rapid.SampledFrom([]string{"user", "person", "machine", "service", "role of a service", "linked", "of EKS", "elsewhere"}).Draw(r, label+" kind") {
 			case "user":
 				return user(fmt.Sprint("user", i))
 			case "person":
@@ -85,8 +89,10 @@ func TestNeverAnother(t *testing.T) {
 				return via(session(fmt.Sprint("exec", i), "AWSCloudFormation", fmt.Sprint("ASIA", i)), "cloudformation")
 			case "linked":
 				return linked("autoscaling")
+			case "of EKS":
+				return linked("eks")
 			}
-			return object{"type": "AWSAccount", "accountId": "444455556666"}
+			return object{"type": "AWSAccount", "accountId": fmt.Sprint("44445555666", i)}
 		}
 		decoded := func(by object) cloudtrail.Identity { return table(w.TB, by, "t").Identity }
 		for i := range links {
@@ -110,34 +116,56 @@ func TestNeverAnother(t *testing.T) {
 				tags["aws:cloudformation:stack-id"] = stack(fmt.Sprint("s", rapid.IntRange(0, links-1).Draw(r, "stack")))
 			}
 			m.tags[groupARN(i)] = tags
+			if rapid.Bool().Draw(r, "of a cluster") {
+				tags["eks:cluster-name"] = fmt.Sprint("c", rapid.IntRange(0, links-1).Draw(r, "cluster"))
+			}
+			m.tags[clusterARN(fmt.Sprint("c", i))] = map[string]string{"creator": fmt.Sprint("of cluster", i)}
+			if rapid.Bool().Draw(r, "of a stack set") {
+				role := rapid.SampledFrom([]string{"stacksets-exec-0", "Execution"}).Draw(r, "execution")
+				by := via(session(role, guid, fmt.Sprint("ASIA", rapid.IntRange(0, links-1).Draw(r, "executed"))), "cloudformation")
+				m.stacks[stack(ofSet(i))] = &ledger.Operation{Stack: stack(ofSet(i)), By: decoded(by), At: noon.Add(-time.Minute)}
+			}
+			for _, of := range []string{ledger.ServiceManaged, account, fmt.Sprint("44445555666", i)} {
+				if rapid.Bool().Draw(r, "stack set") {
+					m.sets[of+" "+fmt.Sprint("set", i)] = &ledger.Operation{By: decoded(user(fmt.Sprint("of set", i, " ", of))), At: noon.Add(-time.Hour), Account: of}
+				}
+			}
 			m.denied[groupARN(i)] = rapid.IntRange(0, 9).Draw(r, "denied") == 0
 		}
-		var tags []string
-		if rapid.Bool().Draw(r, "group") {
-			tags = append(tags, "aws:autoscaling:groupName", fmt.Sprint("g", rapid.IntRange(0, links-1).Draw(r, "its group")))
-		}
-		if rapid.Bool().Draw(r, "stack") {
-			tags = append(tags, "aws:cloudformation:stack-id", stack(fmt.Sprint("s", rapid.IntRange(0, links-1).Draw(r, "its stack"))))
-		}
-		e := table(w.TB, identity("caller"), "t", tags...)
 		f := lookup.New(lookup.Config{
 			Policy: w.policy, Ledger: m, Tags: m, Catalogue: catalogue.Default(), Now: w.clock,
 			Caller: w.caller(), Own: w.caller(),
 		})
 		w.says("cloudformation:DescribeStacks", 403, "")
 		planner := &plan.Planner{Catalogue: catalogue.Default(), Policy: w.policy}
-		made, err := planner.Plan(e)
-		if err != nil || made.Reason != "" {
-			r.Fatal(made.Reason, err)
-		}
-		p := planner.With(made, f.Find(context.Background(), []plan.Plan{made})[0])
-		got := p.Resources[0].Tags["creator"]
-		if may := m.reachable(e, tags); got != "" && !slices.Contains(may, got) {
-			r.Errorf("%s is named, who is none of %v: %v", got, may, p.Facts.Steps)
-		}
-		// A user at the beginning is final, whatever else is known.
-		if made.Creator.By == attribute.ByUser && got != made.Creator.Name {
-			r.Errorf("%s is named instead of %s", got, made.Creator.Name)
+		for range 5 { // events, which share what is known
+			var tags []string
+			if rapid.Bool().Draw(r, "group") {
+				tags = append(tags, "aws:autoscaling:groupName", fmt.Sprint("g", rapid.IntRange(0, links-1).Draw(r, "its group")))
+			}
+			if rapid.Bool().Draw(r, "stack") {
+				tags = append(tags, "aws:cloudformation:stack-id", stack(fmt.Sprint("s", rapid.IntRange(0, links-1).Draw(r, "its stack"))))
+			}
+			if rapid.Bool().Draw(r, "stack of a set") {
+				tags = append(tags, "aws:cloudformation:stack-id", stack(ofSet(rapid.IntRange(0, links-1).Draw(r, "its set"))))
+			}
+			if rapid.Bool().Draw(r, "cluster") {
+				tags = append(tags, "eks:cluster-name", fmt.Sprint("c", rapid.IntRange(0, links-1).Draw(r, "its cluster")))
+			}
+			e := table(w.TB, identity("caller"), "t", tags...)
+			made, err := planner.Plan(e)
+			if err != nil || made.Reason != "" {
+				r.Fatal(made.Reason, err)
+			}
+			p := planner.With(made, f.Find(context.Background(), []plan.Plan{made})[0])
+			got := p.Resources[0].Tags["creator"]
+			if may := m.reachable(e, tags); got != "" && !slices.Contains(may, got) {
+				r.Errorf("%s is named, who is none of %v: %v", got, may, p.Facts.Steps)
+			}
+			// A user at the beginning is final, whatever else is known.
+			if made.Creator.By == attribute.ByUser && got != made.Creator.Name {
+				r.Errorf("%s is named instead of %s", got, made.Creator.Name)
+			}
 		}
 	})
 }
@@ -145,6 +173,15 @@ func TestNeverAnother(t *testing.T) {
 func groupARN(i int) string {
 	return "arn:aws:autoscaling:" + region + ":" + account + ":autoScalingGroup:*:autoScalingGroupName/g" + fmt.Sprint(i)
 }
+
+func clusterARN(name string) string {
+	return "arn:aws:eks:" + region + ":" + account + ":cluster/" + name
+}
+
+const guid = "6f0f4c10-1111-11f0-8f00-0a1b2c3d4e5f"
+
+// ofSet is the name of a stack of a stack set.
+func ofSet(i int) string { return fmt.Sprint("StackSet-set", i, "-", guid) }
 
 // reachable are the names of all that lead to an event.
 func (m *memory) reachable(e *cloudtrail.Event, tags []string) (names []string) {
@@ -158,18 +195,35 @@ func (m *memory) reachable(e *cloudtrail.Event, tags []string) (names []string) 
 			identity(s.By)
 		}
 	}
-	var parents func(map[string]string)
-	parents = func(tags map[string]string) {
+	var parents func(tags map[string]string, maker string)
+	parents = func(tags map[string]string, maker string) {
+		if name := tags["eks:cluster-name"]; name != "" && (maker == "" || maker == "eks.amazonaws.com") {
+			names = append(names, m.tags[clusterARN(name)]["creator"])
+		}
 		if name := tags["aws:autoscaling:groupName"]; name != "" && !seen[name] {
 			seen[name] = true
 			up := m.tags["arn:aws:autoscaling:"+region+":"+account+":autoScalingGroup:*:autoScalingGroupName/"+name]
 			names = append(names, up["creator"])
-			parents(up)
+			parents(up, "")
 		}
 		if arn := tags["aws:cloudformation:stack-id"]; arn != "" && !seen[arn] {
 			seen[arn] = true
-			if op := m.stacks[arn]; op != nil {
-				identity(op.By)
+			op := m.stacks[arn]
+			if op == nil {
+				return
+			}
+			identity(op.By)
+			_, set, _ := strings.Cut(arn, ":stack/StackSet-")
+			set, _, executed := strings.Cut(set, "-")
+			administrator := ledger.ServiceManaged
+			if op.By.IssuerName == "Execution" {
+				administrator = ""
+				if s := m.sessions[op.By.AccessKeyID]; s != nil {
+					administrator = s.By.AccountID
+				}
+			}
+			if o := m.sets[administrator+" "+set]; executed && o != nil {
+				identity(o.By)
 			}
 		}
 	}
@@ -178,6 +232,7 @@ func (m *memory) reachable(e *cloudtrail.Event, tags []string) (names []string) 
 	for i := 0; i < len(tags); i += 2 {
 		named[tags[i]] = tags[i+1]
 	}
-	parents(named)
+	maker := attribute.Of(e.Identity)
+	parents(named, cmp.Or(maker.Via, maker.Name))
 	return names
 }

@@ -213,7 +213,7 @@ func (w *world) permitted() {
 	if err != nil {
 		w.Error(err)
 	}
-	may := slices.Concat(spoke, own, ledger.ReaderActions(), []string{"ec2:DescribeTags", "dynamodb:ListTagsOfResource", "tag:GetResources"}) // the last are what tagging itself takes
+	may := slices.Concat(spoke, own, ledger.ReaderActions(), []string{"ec2:DescribeTags", "dynamodb:ListTagsOfResource"}) // the last are what tagging itself takes
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for action := range w.calls {
