@@ -36,6 +36,18 @@ func TestPermissionsSuffice(t *testing.T) {
 	}
 }
 
+// TestLookUpPermissionsSuffice does the same for all look-ups of one account, and takes the
+// actions out of the tagger's policies in turn.
+func TestLookUpPermissionsSuffice(t *testing.T) {
+	tpl := must(t, lookingTemplate)
+	t.Parallel()
+	integration.EnforceLookUps(t,
+		integration.Deployed{Function: "ledger", Policies: documents(t, tpl, "LedgerRole")},
+		integration.Deployed{Function: "tagger", Config: lookingConfig, Policies: documents(t, tpl, "TaggerRole")},
+		"autoscaling:DescribeTags", "cloudformation:DescribeStacks", "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:PutItem", "dynamodb:Query",
+		"ec2:DescribeInstances", "iam:GetRole", "identitystore:DescribeUser", "organizations:ListParents", "organizations:ListTagsForResource")
+}
+
 // documents are the policies of the role whose logical id begins with prefix.
 func documents(t *testing.T, tpl template, prefix string) []string {
 	t.Helper()

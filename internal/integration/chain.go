@@ -4,6 +4,10 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
+	"time"
+
+	"autotagger/internal/emulator"
 )
 
 // Group makes an Auto Scaling group without instances.
@@ -31,4 +35,20 @@ func (a Account) GroupTags(name string) map[string]string {
 func (a Account) Instance() string {
 	a.Helper()
 	return a.instance()
+}
+
+// Role is the identity of a role's session that began ten minutes ago.
+func Role(name, session, key, invokedBy string) map[string]any {
+	id := object{
+		"type": "AssumedRole", "principalId": "AROA" + strings.ToUpper(name) + ":" + session, "accountId": emulator.Account, "accessKeyId": key,
+		"arn": "arn:aws:sts::" + emulator.Account + ":assumed-role/" + name + "/" + session,
+		"sessionContext": object{
+			"sessionIssuer": object{"type": "Role", "arn": "arn:aws:iam::" + emulator.Account + ":role/" + name, "userName": name},
+			"attributes":    object{"creationDate": time.Now().Add(-10 * time.Minute).UTC().Format(time.RFC3339)},
+		},
+	}
+	if invokedBy != "" {
+		id["invokedBy"] = invokedBy
+	}
+	return id
 }

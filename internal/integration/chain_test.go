@@ -29,22 +29,6 @@ type happening struct {
 	ago               time.Duration
 }
 
-// role is an assumed role's identity.
-func role(name, session, key, invokedBy string) map[string]any {
-	id := map[string]any{
-		"type": "AssumedRole", "principalId": "AROA" + strings.ToUpper(name) + ":" + session, "accountId": emulator.Account, "accessKeyId": key,
-		"arn": "arn:aws:sts::" + emulator.Account + ":assumed-role/" + name + "/" + session,
-		"sessionContext": map[string]any{
-			"sessionIssuer": map[string]any{"type": "Role", "arn": "arn:aws:iam::" + emulator.Account + ":role/" + name, "userName": name},
-			"attributes":    map[string]any{"creationDate": time.Now().Add(-10 * time.Minute).UTC().Format(time.RFC3339)},
-		},
-	}
-	if invokedBy != "" {
-		id["invokedBy"] = invokedBy
-	}
-	return id
-}
-
 // begins is the call by which someone begins a role's session.
 func begins(call, roleName, session, key string, by map[string]any, more map[string]any) happening {
 	response := map[string]any{
@@ -112,9 +96,9 @@ func TestPipelineStackGroup(t *testing.T) {
 	github := map[string]any{"type": "WebIdentityUser", "userName": subject, "principalId": "arn:aws:iam::1:oidc-provider/x:aud:" + subject, "identityProvider": "arn:aws:iam::1:oidc-provider/x"}
 	recorded := batchOf(t,
 		begins("AssumeRoleWithWebIdentity", "Pipeline", "GitHubActions", "ASIAPIPELINE00000001", github, map[string]any{"subjectFromWebIdentityToken": subject}),
-		begins("AssumeRole", "Deploy", "deploy", "ASIADEPLOY0000000001", role("Pipeline", "GitHubActions", "ASIAPIPELINE00000001", ""), nil),
+		begins("AssumeRole", "Deploy", "deploy", "ASIADEPLOY0000000001", integration.Role("Pipeline", "GitHubActions", "ASIAPIPELINE00000001", ""), nil),
 		happening{
-			source: "cloudformation", name: "CreateStack", by: role("Deploy", "deploy", "ASIADEPLOY0000000001", ""), ago: 8 * time.Minute,
+			source: "cloudformation", name: "CreateStack", by: integration.Role("Deploy", "deploy", "ASIADEPLOY0000000001", ""), ago: 8 * time.Minute,
 			request:  map[string]any{"stackName": "web", "roleARN": "arn:aws:iam::" + emulator.Account + ":role/cfn", "tags": []any{map[string]any{"key": "cost-center", "value": "4711"}}},
 			response: map[string]any{"stackId": stackID},
 		},
@@ -127,7 +111,7 @@ func TestPipelineStackGroup(t *testing.T) {
 	const config = "cors: off\nlook-ups: {ledger: true, parents: true}\ntags: {created-via: true}\ncost-center: [{tag: cost-center}, {parent-tag: cost-center}]\n"
 	made := batchOf(t,
 		happening{
-			source: "autoscaling", name: "CreateAutoScalingGroup", by: role("cfn", "AWSCloudFormation", "ASIACFN0000000000001", "cloudformation.amazonaws.com"), ago: 7 * time.Minute,
+			source: "autoscaling", name: "CreateAutoScalingGroup", by: integration.Role("cfn", "AWSCloudFormation", "ASIACFN0000000000001", "cloudformation.amazonaws.com"), ago: 7*time.Minute + 40*time.Second,
 			request: map[string]any{"autoScalingGroupName": "web-group"},
 		},
 	)
@@ -192,7 +176,7 @@ func TestLateSession(t *testing.T) {
 	const key = "ASIALATE000000000001"
 	began := time.Now().Add(-time.Minute)
 	session := func() map[string]any {
-		by := role("Deploy", "i-0123456789abcdef0", key, "") // a machine's name: the role is named
+		by := integration.Role("Deploy", "i-0123456789abcdef0", key, "") // a machine's name: the role is named
 		by["sessionContext"].(map[string]any)["attributes"] = map[string]any{"creationDate": began.UTC().Format(time.RFC3339)}
 		return by
 	}

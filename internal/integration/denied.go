@@ -12,6 +12,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"autotagger/internal/deployment"
 )
 
 // attempt is a call that no function may make.
@@ -48,6 +50,17 @@ func attempts() []attempt {
 		{service: "secretsmanager", target: "secretsmanager.GetSecretValue", in: object{"SecretId": "s"}},
 		{service: "ssm", target: "AmazonSSM.PutParameter", in: object{"Name": "/autotagger/writing", "Value": "off", "Type": "String", "Overwrite": true}},
 		{service: "logs", target: "Logs_20140328.DeleteLogGroup", in: object{"logGroupName": "g"}},
+	}
+}
+
+// tableAttempts are calls that neither of the two may make on the ledger's table.
+func tableAttempts() []attempt {
+	const key = `{"id":{"S":"session/x"},"at":{"S":"x"}}`
+	item := object{"TableName": deployment.Table, "Key": json.RawMessage(key)}
+	return []attempt{
+		{service: "dynamodb", target: "DynamoDB_20120810.DeleteItem", in: item},
+		{service: "dynamodb", target: "DynamoDB_20120810.UpdateItem", in: item},
+		{service: "dynamodb", target: "DynamoDB_20120810.DeleteTable", in: object{"TableName": deployment.Table}},
 	}
 }
 

@@ -14,8 +14,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -35,6 +37,9 @@ type Deployed struct {
 	// Policies are the documents of its role, with intrinsic functions
 	// resolved.
 	Policies []string
+
+	lacks string // an action that was taken out of them, as a part of names
+	bin   string // its bootstrap; "" builds it
 }
 
 // Enforce runs a function's real bootstrap, as the role that has its policies
@@ -88,18 +93,12 @@ func (d Deployed) Enforce(t testing.TB) {
 		batch.Records = append(batch.Records, events.SQSMessage{MessageId: k.Type, Body: string(body), EventSource: "aws:sqs"})
 	}
 
-	standIn := httptest.NewServer(d.standIn(t))
-	t.Cleanup(standIn.Close)
-	role := d.assume(t, a)
-	signer := httptest.NewServer(signAnew(t, srv.URL, role))
-	t.Cleanup(signer.Close)
+	f := d.ready(a)
 	if err := srv.EnforceIAM(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
-	answer, log := Invoke(t, d.Function, d.Config, batch,
-		"AWS_ACCESS_KEY_ID="+role.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+role.SecretAccessKey, "AWS_SESSION_TOKEN="+role.SessionToken, "AWS_ENDPOINT_URL="+signer.URL, "AWS_ENDPOINT_URL_S3="+srv.URL,
-		"AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API="+standIn.URL, "AWS_ENDPOINT_URL_S3_CONTROL="+standIn.URL)
-	a.mayNot(role, attempts())
+	answer, log := f.invoke(batch)
+	a.mayNot(f.role, attempts())
 	if err := srv.EnforceIAM(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}
@@ -129,10 +128,54 @@ var unchecked = []string{
 	"apigateway", "batch", "quicksight", // apigateway:GetTags, batch:tags, quicksight:None
 }
 
+// running is a function with a role of its own.
+type running struct {
+	role aws.Credentials
+	// invoke runs the function's bootstrap as that role.
+	invoke func(events.SQSEvent) (events.SQSEventResponse, string)
+
+	mu      sync.Mutex
+	refused []string // actions, as the emulator said so
+}
+
+// ready makes the function's role. It is invoked while policies are enforced.
+func (d Deployed) ready(a Account, env ...string) *running {
+	a.Helper()
+	standIn := httptest.NewServer(d.standIn(a))
+	a.Cleanup(standIn.Close)
+	r := &running{role: d.assume(a, a)}
+	signer := httptest.NewServer(r.signAnew(a, a.URL))
+	a.Cleanup(signer.Close)
+	env = append(env,
+		"AWS_ACCESS_KEY_ID="+r.role.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+r.role.SecretAccessKey, "AWS_SESSION_TOKEN="+r.role.SessionToken, "AWS_ENDPOINT_URL="+signer.URL, "AWS_ENDPOINT_URL_S3="+a.URL,
+		"AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API="+standIn.URL, "AWS_ENDPOINT_URL_S3_CONTROL="+standIn.URL)
+	bin := d.bin
+	if bin == "" {
+		bin = build(a, d.Function)
+	}
+	r.invoke = func(batch events.SQSEvent) (events.SQSEventResponse, string) {
+		a.Helper()
+		return invokeBuilt(a, bin, d.Config, batch, env...)
+	}
+	return r
+}
+
+// answered notes what an answer refuses.
+func (r *running) answered(body []byte) {
+	_, action, refused := strings.Cut(string(body), "is not authorized to perform: ")
+	if !refused {
+		return
+	}
+	end := strings.IndexFunc(action, func(c rune) bool { return c != ':' && c != '-' && !unicode.IsLetter(c) && !unicode.IsDigit(c) })
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refused = append(r.refused, action[:max(end, 0)])
+}
+
 // assume makes a role with the policies and returns credentials of it.
 func (d Deployed) assume(t testing.TB, a Account) aws.Credentials {
 	t.Helper()
-	role := "autotagger-" + d.Function
+	role := "autotagger-" + d.Function + d.lacks
 	roleARN := a.query("iam", "CreateRole", "RoleName", role, "AssumeRolePolicyDocument", trust).one("Arn")
 	for i, p := range d.Policies {
 		arn := a.query("iam", "CreatePolicy", "PolicyName", fmt.Sprintf("%s-%d", role, i), "PolicyDocument", unconditional(t, p)).one("Arn")
@@ -148,12 +191,22 @@ func (d Deployed) assume(t testing.TB, a Account) aws.Credentials {
 // environment, and hands it a batch. Log is whole once the function has answered.
 func Invoke(t testing.TB, function, config string, batch events.SQSEvent, env ...string) (response events.SQSEventResponse, log string) {
 	t.Helper()
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "autotagger.yaml"), []byte(config), 0o600); err != nil {
+	return invokeBuilt(t, build(t, function), config, batch, env...)
+}
+
+func build(t testing.TB, function string) string {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), "bootstrap")
+	if err := runtimeapi.Build(t.Context(), "autotagger/functions/"+function, bin); err != nil {
 		t.Fatal(err)
 	}
-	bin := filepath.Join(dir, "bootstrap")
-	if err := runtimeapi.Build(t.Context(), "autotagger/functions/"+function, bin); err != nil {
+	return bin
+}
+
+func invokeBuilt(t testing.TB, bin, config string, batch events.SQSEvent, env ...string) (response events.SQSEventResponse, log string) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "autotagger.yaml"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	f, err := runtimeapi.Start(bin, dir, time.Minute, append(env, deployment.EnvConfig+"=autotagger.yaml", "AWS_LAMBDA_LOG_FORMAT=JSON", "AWS_REGION="+Region)...)
@@ -288,32 +341,32 @@ func (d Deployed) standIn(t testing.TB) http.Handler {
 // signAnew passes calls on with their paths unescaped, the body's hash in a
 // header, and a signature that is right for that in moto's eyes. Who has signed
 // before must have been the role.
-func signAnew(t testing.TB, to string, role aws.Credentials) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		scope := strings.Split(r.Header.Get("Authorization"), "/")
-		if len(scope) < 4 || !strings.HasSuffix(scope[0], "="+role.AccessKeyID) {
-			t.Errorf("%s %s is signed by someone else: %v", r.Method, r.URL, scope)
+func (r *running) signAnew(t testing.TB, to string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, in *http.Request) {
+		scope := strings.Split(in.Header.Get("Authorization"), "/")
+		if len(scope) < 4 || !strings.HasSuffix(scope[0], "="+r.role.AccessKeyID) {
+			t.Errorf("%s %s is signed by someone else: %v", in.Method, in.URL, scope)
 			return
 		}
-		body, err := io.ReadAll(r.Body)
+		body, err := io.ReadAll(in.Body)
 		if err != nil {
 			t.Error(err)
 			return
 		}
-		req, err := http.NewRequestWithContext(r.Context(), r.Method, to, bytes.NewReader(body))
+		req, err := http.NewRequestWithContext(in.Context(), in.Method, to, bytes.NewReader(body))
 		if err != nil {
 			t.Error(err)
 			return
 		}
-		req.URL.Path, req.URL.RawQuery = r.URL.Path, r.URL.RawQuery
+		req.URL.Path, req.URL.RawQuery = in.URL.Path, in.URL.RawQuery
 		for _, name := range []string{"Accept", "Content-Type", "X-Amz-Target", "X-Amzn-Query-Mode"} {
-			if value := r.Header.Get(name); value != "" {
+			if value := in.Header.Get(name); value != "" {
 				req.Header.Set(name, value)
 			}
 		}
 		sum := sha256.Sum256(body)
 		req.Header.Set("X-Amz-Content-Sha256", hex.EncodeToString(sum[:]))
-		if err := v4.NewSigner().SignHTTP(r.Context(), role, req, hex.EncodeToString(sum[:]), scope[3], scope[2], time.Now()); err != nil {
+		if err := v4.NewSigner().SignHTTP(in.Context(), r.role, req, hex.EncodeToString(sum[:]), scope[3], scope[2], time.Now()); err != nil {
 			t.Error(err)
 			return
 		}
@@ -323,8 +376,14 @@ func signAnew(t testing.TB, to string, role aws.Credentials) http.Handler {
 			return
 		}
 		defer resp.Body.Close()
+		out, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		r.answered(out)
 		w.WriteHeader(resp.StatusCode)
-		if _, err := io.Copy(w, resp.Body); err != nil {
+		if _, err := w.Write(out); err != nil {
 			t.Error(err)
 		}
 	})
