@@ -57,7 +57,7 @@ order, the source of each value, and what would become of the resource.`,
 			if lookup {
 				return a.look(c.Context(), args, p)
 			}
-			a.unchecked(p)
+			a.unasked(p)
 			return a.handle(c.Context(), args, p, func([]pipeline.Result, *pipeline.Pipeline) error { return nil })
 		},
 	}
@@ -96,7 +96,7 @@ It exits with 1 if any is left at retry, denied or failed.`,
 				return err
 			}
 			if dryRun {
-				a.unchecked(p)
+				a.unasked(p)
 				return a.handle(c.Context(), args, p, func(results []pipeline.Result, line *pipeline.Pipeline) error {
 					line.Pretend(results)
 					return nil

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -25,6 +26,9 @@ import (
 func lookUps(ctx context.Context, line *pipeline.Pipeline, cfg aws.Config, p *policy.Policy, tags lookup.Tags) error {
 	if !p.Asks() {
 		return nil
+	}
+	if cfg.Region == "" {
+		return errors.New("look-ups need a region, that of the ledger's table if there is one: set AWS_REGION")
 	}
 	who, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, nil)
 	if err != nil {
@@ -52,10 +56,14 @@ func (a *app) costCenters(ctx context.Context, cfg aws.Config, p *policy.Policy)
 	return with
 }
 
-// unchecked tells a person that nothing is asked, so that cost centers aren't checked.
-func (a *app) unchecked(p *policy.Policy) {
+// unasked tells a person what the configuration wants and isn't done, since AWS isn't
+// asked.
+func (a *app) unasked(p *policy.Policy) {
+	if p.Asks() {
+		fmt.Fprintln(a.stderr, "autotagger: the configuration's look-ups aren't made, so that creators and cost centers may be others: see explain --lookup")
+	}
 	if p.CostCenters.Object != "" {
-		fmt.Fprintf(a.stderr, "autotagger: cost centers aren't checked: %s is read with credentials only, by explain --lookup or replay\n", p.CostCenters.Object)
+		fmt.Fprintf(a.stderr, "autotagger: cost centers aren't checked: %s is read by explain --lookup and replay only\n", p.CostCenters.Object)
 	}
 }
 

@@ -88,21 +88,20 @@ func (r *rows) print(row pipeline.Row) error {
 		for _, key := range slices.Sorted(maps.Keys(res.Tags)) {
 			tags = append(tags, key+"="+res.Tags[key])
 		}
-		if s := res.Sources; s != nil && s.Creator != "" {
-			tags = append(tags, "creator from "+s.Creator)
-		}
-		if s := res.Sources; s != nil && s.CostCenter != "" {
-			tags = append(tags, "cost center from "+s.CostCenter)
-		}
 		if res.CORS != "" {
 			tags = append(tags, "cors: "+res.CORS)
 		}
 		if err := r.line(color, result, event, creator, what, strings.Join(tags, ", ")); err != nil {
 			return err
 		}
+		for _, key := range slices.Sorted(maps.Keys(res.Sources)) {
+			if err := r.line("2", "  source", "", "", key, res.Sources[key]); err != nil {
+				return err
+			}
+		}
 	}
 	for _, step := range row.LookUps {
-		if err := r.line("2", "look-up", step.Of, "", step.Asked, step.Answer); err != nil {
+		if err := r.line("2", "  look-up", "", step.Of, step.Asked, step.Answer); err != nil {
 			return err
 		}
 	}

@@ -27,7 +27,7 @@ const (
 	KeyRegion    = "region"
 	KeyCreator   = "creator"
 	KeyResources = "resources" // how many
-	KeyResults   = "results"   // a list: arn, outcome, cors, why, error, creatorSource, costCenterSource, lastResort, forgot, unfit
+	KeyResults   = "results"   // a list: arn, outcome, cors, why, error, sources, tags, lastResort, forgot, unfit
 	KeyBy        = "creatorBy" // what the creator's name rests on: see attribute.Basis
 	// KeyUnverified stands where that is the name of a session which its caller chose.
 	KeyUnverified = "unverified"
@@ -166,7 +166,13 @@ func (h *Handler) log(ctx context.Context, m events.SQSMessage, r *pipeline.Resu
 		if len(res.Unfit) > 0 {
 			result["unfit"] = res.Unfit
 		}
-		for key, value := range map[string]string{"outcome": res.Outcome, "cors": res.CORS, "why": res.Why, "error": res.Error, "creatorSource": res.CreatorSource, "costCenterSource": res.CostCenterSource, "forgot": res.Forgot} {
+		if len(res.From) > 0 {
+			result["sources"] = res.From
+		}
+		if res.Outcome == string(apply.Tagged) || res.Outcome == string(pipeline.WouldTag) {
+			result["tags"] = res.Tags
+		}
+		for key, value := range map[string]string{"outcome": res.Outcome, "cors": res.CORS, "why": res.Why, "error": res.Error, "forgot": res.Forgot} {
 			if value != "" {
 				result[key] = value
 			}

@@ -160,7 +160,7 @@ func TestPipelineStackGroup(t *testing.T) {
 	if err != nil {
 		t.Errorf("explain: %v", err)
 	}
-	for _, want := range []string{`"outcome":"unchanged"`, `"lookUps":[`, `"creator":"parent arn:aws:autoscaling:`, `"costCenter":"parent-tag cost-center"`} {
+	for _, want := range []string{`"outcome":"unchanged"`, `"lookUps":[`, `"creator":"parent arn:aws:autoscaling:`, `"cost-center":"parent-tag cost-center"`} {
 		if !strings.Contains(out, want) {
 			t.Errorf("explain lacks %s:\n%s", want, out)
 		}

@@ -205,7 +205,7 @@ func TestInherited(t *testing.T) {
 	r := run(t, p, table(t, "1", "t", noon))
 	want := map[string]string{"creator": "dora@example.com", "cost-center": "42", "created-via": "stack/web"}
 	row := r.Row()
-	if !maps.Equal(w.tags[tableARN], want) || row.Resources[0].Sources.Creator != "parent arn:aws:x" || row.Resources[0].Sources.CostCenter != "parent-tag cc" {
+	if !maps.Equal(w.tags[tableARN], want) || row.Resources[0].Sources["creator"] != "parent arn:aws:x" || row.Resources[0].Sources["cost-center"] != "parent-tag cc" {
 		t.Errorf("tags %v, row %+v", w.tags, row.Resources[0])
 	}
 }

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"fmt"
 	"maps"
 
 	"autotagger/internal/apply"
@@ -51,17 +52,9 @@ type ResourceRow struct {
 	Outcome     string            `json:"outcome,omitempty"` // of a replay
 	Why         string            `json:"why,omitempty"`
 	Error       string            `json:"error,omitempty"`
-	Sources     *Sources          `json:"sources,omitempty"` // where look-ups were made
+	Sources     map[string]string `json:"sources,omitempty"` // From, where look-ups were made
+	From        map[string]string `json:"-"`                 // where the values of tags come from, by key
 	Forgot      string            `json:"forgot,omitempty"`  // why what was written isn't remembered
-
-	CreatorSource    string `json:"-"` // what the creator's name rests on, or the parent that had it
-	CostCenterSource string `json:"-"` // which of the policy's sources answered
-}
-
-// Sources say where the values of tags come from.
-type Sources struct {
-	Creator    string `json:"creator,omitempty"`
-	CostCenter string `json:"costCenter,omitempty"`
 }
 
 // Row returns the result as a row. Before anything was applied it is the plan.
@@ -81,7 +74,7 @@ func (r *Result) Row() Row {
 	for i, res := range r.Plan.Resources {
 		row.Resources = append(row.Resources, resourceRow(res, &r.Resources[i]))
 		if r.Plan.Facts != nil {
-			row.Resources[i].Sources = &Sources{res.CreatorSource, res.CostCenterSource}
+			row.Resources[i].Sources = row.Resources[i].From
 		}
 	}
 	if r.Plan.Facts != nil {
@@ -90,10 +83,25 @@ func (r *Result) Row() Row {
 	return row
 }
 
+// sources say where the values of tags come from. Of one that stands it isn't known: then
+// they say what would have been written, and why.
+func sources(res plan.Resource, out *apply.Result) map[string]string {
+	said := maps.Clone(res.Sources)
+	if out == nil {
+		return said
+	}
+	for key, stands := range out.Standing {
+		if source, ours := said[key]; ours && stands != res.Tags[key] {
+			said[key] = fmt.Sprintf("it stands; would be %q, from %s", res.Tags[key], source)
+		}
+	}
+	return said
+}
+
 func resourceRow(res plan.Resource, out *ResourceResult) ResourceRow {
 	row := ResourceRow{
 		ARN: res.ARN, Type: res.Type, API: res.API, Tags: res.Tags, Permissions: res.Permissions,
-		LastResort: res.LastResort, Unfit: res.Unfit, CreatorSource: res.CreatorSource, CostCenterSource: res.CostCenterSource,
+		LastResort: res.LastResort, Unfit: res.Unfit, From: sources(res, out.Tag),
 	}
 	if row.Permissions == nil {
 		row.Permissions = []string{}

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"maps"
 	"time"
 
 	"autotagger/internal/attribute"
@@ -73,10 +74,14 @@ func (p *Planner) With(made Plan, f Facts) Plan {
 		made.Creator = *f.Creator
 	}
 	resources := make([]Resource, 0, len(made.Resources)+len(f.Children))
+	shared := f.shared()
 	for i, r := range made.Resources {
 		var more ResourceFacts
 		if i < len(f.Resources) {
 			more = f.Resources[i]
+		}
+		if more.Creator == "" && more.Parent == nil {
+			more.Creator, more.From, more.Parent = shared.Creator, shared.From, shared.Parent
 		}
 		res := p.resource(made.Event, made.Creator, r.Resource, r.Mode, f, more)
 		res.Excluded, _ = p.Policy.Excluded(p.subject(made.Event, heir(made.Creator, more), r.Resource))
@@ -84,11 +89,27 @@ func (p *Planner) With(made Plan, f Facts) Plan {
 	}
 	made.Resources = resources
 	for _, child := range f.Children {
-		if r, _, wanted := p.wanted(made.Event, made.Creator, child, f); wanted {
+		if r, _, wanted := p.wanted(made.Event, made.Creator, child, f, shared); wanted {
 			made.Resources = append(made.Resources, r)
 		}
 	}
 	return made
+}
+
+// shared is what goes for resources of the call that name no parent of their own, as an
+// instance's volumes: what the others have from theirs, where that is one and the same.
+func (f *Facts) shared() ResourceFacts {
+	var one ResourceFacts
+	for _, r := range f.Resources {
+		switch {
+		case r.Creator == "" && r.Parent == nil:
+		case one.Parent == nil && one.Creator == "":
+			one = ResourceFacts{Creator: r.Creator, From: r.From, Parent: r.Parent}
+		case r.Creator != one.Creator || r.From != one.From || !maps.Equal(r.Parent, one.Parent):
+			return ResourceFacts{}
+		}
+	}
+	return one
 }
 
 // heir is the creator as the policy's rules take it: whom a parent's tag names, where that

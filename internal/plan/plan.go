@@ -6,7 +6,9 @@
 package plan
 
 import (
+	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	"autotagger/internal/attribute"
@@ -44,8 +46,7 @@ type Resource struct {
 	Mode              policy.Mode       // where the resource is: Enforce or Observe
 	Tags              map[string]string // with the values of the create request's own tags, where those stay
 	Excluded          string            // why the policy leaves it alone after all, as look-ups have shown
-	CreatorSource     string            // what the creator's name rests on, or the parent it was taken from
-	CostCenterSource  string            // which of the policy's sources answered; "" if none
+	Sources           map[string]string // where the values of the creator's and the cost center's tags come from, by key
 	CostCenterUnknown string            // the value that isn't valid, where one was given
 	Unfit             []string          // our keys that the service doesn't take, and why; their tags aren't among Tags
 	CORS              []policy.CORSRule // of a bucket that is to have the default; nil: none
@@ -71,7 +72,7 @@ func (p *Planner) Plan(e *cloudtrail.Event) (Plan, error) {
 		return plan, nil
 	}
 	for _, r := range created {
-		if res, why, wanted := p.wanted(e, plan.Creator, r, Facts{}); wanted {
+		if res, why, wanted := p.wanted(e, plan.Creator, r, Facts{}, ResourceFacts{}); wanted {
 			plan.Resources = append(plan.Resources, res)
 		} else {
 			detail = why
@@ -93,8 +94,8 @@ func (p *Planner) creator(e *cloudtrail.Event) attribute.Creator {
 }
 
 // wanted says what a resource is to carry, or why the policy wants nothing on it.
-func (p *Planner) wanted(e *cloudtrail.Event, c attribute.Creator, r resolve.Resource, f Facts) (res Resource, why string, wanted bool) {
-	if why, excluded := p.Policy.Excluded(p.subject(e, c, r)); excluded {
+func (p *Planner) wanted(e *cloudtrail.Event, c attribute.Creator, r resolve.Resource, f Facts, more ResourceFacts) (res Resource, why string, wanted bool) {
+	if why, excluded := p.Policy.Excluded(p.subject(e, heir(c, more), r)); excluded {
 		return res, why, false
 	}
 	mode := p.Policy.ModeFor(r.Account, r.Region)
@@ -104,14 +105,14 @@ func (p *Planner) wanted(e *cloudtrail.Event, c attribute.Creator, r resolve.Res
 	if p.Policy.OptOut(r.Requested) {
 		return res, "the create request has the opt-out tag", false
 	}
-	return p.resource(e, c, r, mode, f, ResourceFacts{}), "", true
+	return p.resource(e, c, r, mode, f, more), "", true
 }
 
 // resource says what one resource is to carry.
 func (p *Planner) resource(e *cloudtrail.Event, c attribute.Creator, r resolve.Resource, mode policy.Mode, f Facts, more ResourceFacts) Resource {
-	res := Resource{Resource: r, Mode: mode, Tags: map[string]string{}}
+	res := Resource{Resource: r, Mode: mode, Tags: map[string]string{}, Sources: map[string]string{}}
 	keys := p.Policy.Tags
-	set := func(key, value string) {
+	set := func(key, value, source string) {
 		standing, stands := r.Requested[key]
 		fault := r.Limits.Keys.KeyFault(key)
 		switch value = Value(value, r.Limits.Values); {
@@ -119,19 +120,20 @@ func (p *Planner) resource(e *cloudtrail.Event, c attribute.Creator, r resolve.R
 		case fault != "" && !stands:
 			res.Unfit = append(res.Unfit, e.Service()+" "+fault+": "+key)
 		case stands && p.Policy.Existing == policy.Keep:
-			res.Tags[key] = standing
+			res.Tags[key], source = standing, "the create request"
 		default:
 			res.Tags[key] = value
+		}
+		if _, ok := res.Tags[key]; ok && source != "" {
+			res.Sources[key] = source
 		}
 	}
 	switch {
 	case more.Creator != "":
 		// It has the policy's form already: a tag of ours says so.
-		set(keys.Creator, more.Creator)
-		res.CreatorSource = "parent " + more.From
+		set(keys.Creator, more.Creator, "parent "+more.From)
 	case c.Name != attribute.Unknown || keys.UnknownCreator:
-		set(keys.Creator, p.Policy.FormatCreator(c.Name, c.ARN))
-		res.CreatorSource = string(c.By)
+		set(keys.Creator, p.Policy.FormatCreator(c.Name, c.ARN), string(c.By))
 	}
 	own := r.Requested
 	if more.Own != nil {
@@ -147,17 +149,20 @@ func (p *Planner) resource(e *cloudtrail.Event, c attribute.Creator, r resolve.R
 	costCenter, valid := p.Policy.CheckCostCenter(found)
 	if !valid {
 		res.CostCenterUnknown = found
+		source = fmt.Sprintf("fallback, since %s gives %q, which isn't valid", source, found)
 	}
-	set(keys.CostCenter, costCenter)
-	res.CostCenterSource = source
+	set(keys.CostCenter, costCenter, source)
+	if !valid && costCenter == "" {
+		res.Sources[keys.CostCenter] = "nothing" + strings.TrimPrefix(source, "fallback")
+	}
 	if !e.Time.IsZero() {
-		set(keys.CreatedAt, e.Time.UTC().Format(time.RFC3339))
+		set(keys.CreatedAt, e.Time.UTC().Format(time.RFC3339), "")
 	}
-	set(keys.CreatedByARN, c.ARN)
+	set(keys.CreatedByARN, c.ARN, "")
 	if f.Path == "" {
 		f.Path = c.Via
 	}
-	set(keys.CreatedVia, f.Path)
+	set(keys.CreatedVia, f.Path, "")
 	if r.Type == BucketType {
 		res.CORS, _ = p.Policy.CORSFor(r.Name())
 	}

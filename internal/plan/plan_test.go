@@ -242,3 +242,60 @@ func tags(m map[string]string) string {
 	}
 	return strings.Join(all, " ")
 }
+
+// TestCostCenterSource: a value that isn't valid is named with the source that gave it,
+// whatever is written in its place.
+func TestCostCenterSource(t *testing.T) {
+	t.Parallel()
+	for config, want := range map[string]string{
+		"cost-center: [{default: '7'}]\ncost-centers: {values: ['7']}":                "default",
+		"cost-center: [{default: '8'}]\ncost-centers: {values: ['7'], fallback: '7'}": `fallback, since default gives "8", which isn't valid`,
+		"cost-center: [{default: '8'}]\ncost-centers: {values: ['7']}":                `nothing, since default gives "8", which isn't valid`,
+	} {
+		if got := planned(t, config, bucket(t, "pictures", "")).Resources[0].Sources["cost-center"]; got != want {
+			t.Errorf("%s: %q, want %q", config, got, want)
+		}
+	}
+	made := planned(t, "", bucket(t, "pictures", `,"createBucketConfiguration":{"tags":[{"key":"creator","value":"the team"}]}`))
+	if got := made.Resources[0].Sources["creator"]; got != "the create request" {
+		t.Errorf("the request's own creator is from %q", got)
+	}
+}
+
+// TestSharedParent: what names no parent of its own has that of the call's other resources,
+// where those agree.
+func TestSharedParent(t *testing.T) {
+	t.Parallel()
+	p := policy.Default()
+	p.CostCenter = []policy.Source{{Parent: []string{"cc"}}}
+	planner := &plan.Planner{Catalogue: catalogue.Default(), Policy: p}
+	e, err := cloudtrail.Decode(`{"eventSource":"ec2.amazonaws.com","eventName":"RunInstances","awsRegion":"eu-west-1","recipientAccountId":"111122223333",
+		"userIdentity":{"type":"AWSService","invokedBy":"autoscaling.amazonaws.com"},
+		"responseElements":{"instancesSet":{"items":[{"instanceId":"i-0123456789abcdef0"},{"instanceId":"i-0123456789abcdef1"},{"instanceId":"i-0123456789abcdef2"}]}}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := planner.Plan(e)
+	if err != nil || len(made.Resources) != 3 {
+		t.Fatalf("%v, %+v", err, made)
+	}
+	volume := resolve.Resource{ARN: "arn:aws:ec2:eu-west-1:111122223333:volume/vol-0123456789abcdef0", Type: "AWS::EC2::Volume", API: "ec2", Account: "111122223333", Region: "eu-west-1"}
+	carol := plan.ResourceFacts{Creator: "carol", From: "arn:group", Parent: map[string]string{"cc": "42"}}
+	dora := plan.ResourceFacts{Creator: "dora", From: "arn:other", Parent: map[string]string{"cc": "43"}}
+	for name, c := range map[string]struct {
+		facts []plan.ResourceFacts
+		want  string
+	}{
+		"one parent":  {[]plan.ResourceFacts{carol, {}, carol}, "carol 42, carol 42, carol 42, carol 42"},
+		"two parents": {[]plan.ResourceFacts{carol, {}, dora}, "carol 42, autoscaling.amazonaws.com , dora 43, autoscaling.amazonaws.com "},
+		"none":        {nil, "autoscaling.amazonaws.com , autoscaling.amazonaws.com , autoscaling.amazonaws.com , autoscaling.amazonaws.com "},
+	} {
+		var got []string
+		for _, r := range planner.With(made, plan.Facts{Resources: c.facts, Children: []resolve.Resource{volume}}).Resources {
+			got = append(got, r.Tags["creator"]+" "+r.Tags["cost-center"])
+		}
+		if strings.Join(got, ", ") != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
