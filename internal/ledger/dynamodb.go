@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aws/smithy-go"
+
 	"autotagger/internal/awsapi"
 	"autotagger/internal/catalogue"
 	"autotagger/internal/resolve"
@@ -91,6 +93,19 @@ func (t *Table) do(ctx context.Context, op string, fields map[string]any) ([]byt
 	})
 }
 
+// NoTable is the code of a read from a table that isn't there. It is another thing than an
+// item that isn't.
+const NoTable = "NoTable"
+
+// ask is do for reads.
+func (t *Table) ask(ctx context.Context, op string, fields map[string]any) ([]byte, error) {
+	body, err := t.do(ctx, op, fields)
+	if awsapi.Code(err) == "ResourceNotFoundException" {
+		err = &smithy.GenericAPIError{Code: NoTable, Message: "there is no table " + t.name + " in " + t.region}
+	}
+	return body, err
+}
+
 // query asks for the items of an id, the last first.
 type query struct {
 	id     string
@@ -118,7 +133,7 @@ func (t *Table) query(ctx context.Context, q query) ([]Item, map[string]*attribu
 	if q.start != nil {
 		fields["ExclusiveStartKey"] = q.start
 	}
-	body, err := t.do(ctx, "Query", fields)
+	body, err := t.ask(ctx, "Query", fields)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -139,7 +154,7 @@ func (t *Table) get(ctx context.Context, keys []row) ([]Item, error) {
 		if err := wait(ctx, round); err != nil {
 			return nil, err
 		}
-		body, err := t.do(ctx, "BatchGetItem", map[string]any{"RequestItems": map[string]any{t.name: map[string]any{"Keys": keys}}})
+		body, err := t.ask(ctx, "BatchGetItem", map[string]any{"RequestItems": map[string]any{t.name: map[string]any{"Keys": keys}}})
 		if err != nil {
 			return nil, err
 		}

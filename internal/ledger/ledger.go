@@ -29,6 +29,8 @@ type Session struct {
 	// Tags are the session's, those included that it has from the one before.
 	Tags map[string]string `json:"tags,omitzero"`
 	At   time.Time         `json:"time"`
+	// Event is the eventID of the call's record.
+	Event string `json:"event,omitzero"`
 }
 
 // Operation is a call that made or changed a stack or stack set, and so all that it
@@ -47,6 +49,8 @@ type Operation struct {
 	// they are.
 	Tags map[string]string `json:"tags,omitzero"`
 	At   time.Time         `json:"time"`
+	// Event is the eventID of the call's record.
+	Event string `json:"event,omitzero"`
 }
 
 // Written are tags of ours on one resource.

@@ -111,7 +111,7 @@ func session(e *cloudtrail.Event) ([]Item, Reason) {
 		ID: e.Response.Key("credentials").Key("accessKeyId").Text(), By: e.Identity,
 		Role: e.Request.Key("roleArn").Text(), Name: e.Request.Key("roleSessionName").Text(),
 		SourceIdentity: e.Request.Key("sourceIdentity").Text(),
-		At:             e.Time.UTC(),
+		At:             e.Time.UTC(), Event: e.ID,
 	}
 	if !temporary(s.ID) {
 		return nil, NoIdentifier
@@ -208,7 +208,7 @@ func operation(e *cloudtrail.Event) ([]Item, Reason) {
 	o := Operation{
 		Call: e.Name, By: e.Identity, Account: e.Account,
 		ChangeSet: e.Request.Key("changeSetName").Text(), Tags: tagList(e.Request.Key("tags")),
-		At: e.Time.UTC(),
+		At: e.Time.UTC(), Event: e.ID,
 	}
 	expires := o.At.Add(operationsFor)
 	item := func(kind Kind, name string) Item {

@@ -157,7 +157,7 @@ func TestSessionIsWhole(t *testing.T) {
 	want := &ledger.Session{
 		ID: begun(t, "AssumeRoleWithSAML"), By: e.Identity, Role: "arn:aws:iam::111122223333:role/Federated", Name: "dave@example.com",
 		Subject: "dave@example.com", Provider: "arn:aws:iam::111122223333:saml-provider/Corporate",
-		Tags: map[string]string{"CostCenter": "4711", "Project": "shop"}, At: e.Time,
+		Tags: map[string]string{"CostCenter": "4711", "Project": "shop"}, At: e.Time, Event: e.ID,
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v, want %+v", got, err, want)
@@ -639,7 +639,8 @@ func TestOneBadItem(t *testing.T) {
 	}
 }
 
-// TestNoTable: an error says what was asked for, and is AWS's.
+// TestNoTable: an error says what was asked for; a table that isn't there is no session that
+// isn't.
 func TestNoTable(t *testing.T) {
 	t.Parallel()
 	moto, err := shared.Server()
@@ -648,7 +649,7 @@ func TestNoTable(t *testing.T) {
 	}
 	table := ledger.New(moto.Config(), "nowhere", ledger.Options{Now: time.Now})
 	_, err = table.Session(t.Context(), "ASIAEXAMPLE")
-	if awsapi.Code(err) != "ResourceNotFoundException" || !strings.HasPrefix(err.Error(), "reading session ASIAEXAMPLE: ") {
+	if awsapi.Code(err) != ledger.NoTable || !strings.HasPrefix(err.Error(), "reading session ASIAEXAMPLE: ") {
 		t.Error(err)
 	}
 	for _, err := range table.Put(t.Context(), []ledger.Item{{ID: "a", At: "b"}}) {

@@ -81,7 +81,7 @@ func (s *search) follow(ctx context.Context, id cloudtrail.Identity, at time.Tim
 			}
 		}
 		id, at = began(session), session.At
-		s.step(Session, key, "begun by "+orNobody(id))
+		s.step(Session, key, "begun by "+orNobody(id)+record(session.At, session.Event))
 		if id.Type == "AWSAccount" {
 			// The caller's own account has the rest, and may send it yet.
 			c.missing = s.gap("caller of session "+key, at)
@@ -201,12 +201,27 @@ func (c chain) path() []string {
 	return path
 }
 
+// orNobody is an identity for people: of a role's session both names.
 func orNobody(id cloudtrail.Identity) string {
 	who := attribute.Of(id)
-	if who.Name == attribute.Unknown {
+	switch {
+	case who.Name == attribute.Unknown:
 		return "someone the record doesn't name"
+	case who.By == attribute.BySession && who.Role != "":
+		return "role " + who.Role + ", session " + who.Name
+	case who.By == attribute.ByRole:
+		return "role " + who.Name
 	}
 	return who.Name + " (" + who.Kind + ")"
+}
+
+// record is where a step's own record can be found.
+func record(at time.Time, event string) string {
+	said := " at " + at.UTC().Format(time.RFC3339)
+	if event != "" {
+		said += ", event " + event
+	}
+	return said
 }
 
 // union are all tags; the first have the say.

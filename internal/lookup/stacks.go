@@ -202,7 +202,7 @@ func (s *search) operation(ctx context.Context, arn string) (*ledger.Operation, 
 		}
 		return nil, gap{"operation of " + arn, s.at.Add(s.Policy.LookUps.Wait)}
 	}
-	s.step(Stack, arn, op.Call+" by "+orNobody(op.By)+" at "+op.At.UTC().Format(time.RFC3339))
+	s.step(Stack, arn, op.Call+" by "+orNobody(op.By)+record(op.At, op.Event))
 	return op, gap{}
 }
 
@@ -216,7 +216,7 @@ func (s *search) setOperation(ctx context.Context, name, account string) *ledger
 		s.fails(StackSet, name, err)
 		return nil
 	}
-	s.step(StackSet, name, op.Call+" by "+orNobody(op.By)+" in "+op.Account)
+	s.step(StackSet, name, op.Call+" by "+orNobody(op.By)+" in "+op.Account+record(op.At, op.Event))
 	return op
 }
 
