@@ -23,8 +23,9 @@
 // Nothing here is an error. What is denied, down, gone or goes in a circle is a
 // plan.Step that says so, and the next source is asked, down to what the record says. What
 // isn't there, but may be on its way, is Facts.Missing too, with the time by which it should
-// have come; the pipeline does the waiting. Find takes five seconds at most, or a quarter of
-// the time left.
+// have come; the pipeline does the waiting. What failed is missing, too, and isn't waited
+// for; where something failed or was denied, the facts are Unsure. Find takes five seconds
+// at most, or a quarter of the time left.
 //
 // # Whom it may ask
 //
