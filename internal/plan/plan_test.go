@@ -248,9 +248,9 @@ func tags(m map[string]string) string {
 func TestCostCenterSource(t *testing.T) {
 	t.Parallel()
 	for config, want := range map[string]string{
-		"cost-center: [{default: '7'}]\ncost-centers: {values: ['7']}":                "default",
-		"cost-center: [{default: '8'}]\ncost-centers: {values: ['7'], fallback: '7'}": `fallback, since default gives "8", which isn't valid`,
-		"cost-center: [{default: '8'}]\ncost-centers: {values: ['7']}":                `nothing, since default gives "8", which isn't valid`,
+		"cost-center: [{default: '7'}]\ncost-centers: {values: ['7']}":                                    "default",
+		"cost-center: [{account: {\"111122223333\": '8'}}]\ncost-centers: {values: ['7'], fallback: '7'}": `fallback, since account gives "8", which isn't valid`,
+		"cost-center: [{account: {\"111122223333\": '8'}}]\ncost-centers: {values: ['7']}":                `nothing, since account gives "8", which isn't valid`,
 	} {
 		if got := planned(t, config, bucket(t, "pictures", "")).Resources[0].Sources["cost-center"]; got != want {
 			t.Errorf("%s: %q, want %q", config, got, want)

@@ -162,12 +162,20 @@ func (b *builder) lookUps(p *Policy, root *node) {
 	if valid != nil && len(p.CostCenters.Values) == 0 && p.CostCenters.Object == "" {
 		b.fault(valid, "says of no cost center that it is valid; give values or an object")
 	}
-	for i, s := range root.get("cost-center").list() {
+	if c := &p.CostCenters; c.Fallback != "" && c.Object == "" && !slices.Contains(c.Values, c.Fallback) {
+		b.fault(valid.get("fallback"), "%s isn't among the valid ones itself; add it to values", quoted(c.Fallback))
+	}
+	for _, s := range root.get("cost-center").list() {
 		switch {
 		case s.get(string(SourceParent)) != nil && !l.Parents:
-			b.fault(s, "cost-center[%d] asks for the tags of parents; that needs look-ups.parents: true", i)
+			b.fault(s, "asks for the tags of parents; that needs look-ups.parents: true")
 		case s.get(string(SourceSession)) != nil && !l.Ledger:
-			b.fault(s, "cost-center[%d] asks for the tags of sessions; that needs look-ups.ledger: true", i)
+			b.fault(s, "asks for the tags of sessions; that needs look-ups.ledger: true")
+		}
+		if d := s.get("default"); d != nil {
+			if _, ok := p.CheckCostCenter(d.str("")); !ok {
+				b.fault(d, "%s isn't among the valid cost centers; add it to cost-centers.values", quoted(d.str("")))
+			}
 		}
 	}
 	p.RestoreTags = root.get("restore-removed-tags").is(true)

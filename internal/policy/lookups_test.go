@@ -63,20 +63,24 @@ cost-center:
 func TestLookUpFaults(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"cost-center: [{parent-tag: a}]":                                "needs look-ups.parents: true",
-		"cost-center: [{session-tag: a}]":                               "needs look-ups.ledger: true",
-		"cost-center: [{parent-tag: 'a,b'}]":                            "a tag key holds",
-		"cost-center: [{organizational-unit: {ou-x: '1'}}]":             "looks like ou-ab12-c3d4e5f6",
-		"restore-removed-tags: true":                                    "needs report-removed-tags: true",
-		"{report-removed-tags: true, restore-removed-tags: true}":       "needs look-ups.ledger: true",
-		"sessions: {trusted-roles: [a]}":                                "is for strict: true only",
-		"sessions: {verify: true}":                                      "is for strict: true only",
-		"cost-centers: {fallback: '1'}":                                 "give values or an object",
-		"cost-centers: {object: valid.txt}":                             "it is written s3://bucket/key",
-		"look-ups: {wait: 1h}":                                          "30s to 999s, or 1m to 15m",
-		"look-ups: {identity-store: {account: '1', region: eu-west-1}}": "an account is twelve digits",
-		"look-ups: {identity-store: {account: '111122223333'}}":         "region is missing",
-		"look-ups: {ledgers: true}":                                     `did you mean "ledger"?`,
+		"cost-center: [{parent-tag: a}]":                                     "needs look-ups.parents: true",
+		"cost-center: [{session-tag: a}]":                                    "needs look-ups.ledger: true",
+		"cost-center: [{parent-tag: 'a,b'}]":                                 "a tag key holds",
+		"cost-center: [{organizational-unit: {ou-x: '1'}}]":                  "looks like ou-ab12-c3d4e5f6",
+		"restore-removed-tags: true":                                         "needs report-removed-tags: true",
+		"{report-removed-tags: true, restore-removed-tags: true}":            "needs look-ups.ledger: true",
+		"sessions: {trusted-roles: [a]}":                                     "is for strict: true only",
+		"sessions: {verify: true}":                                           "is for strict: true only",
+		"look-ups: {wait: 901s}":                                             "30s to 900s",
+		"cost-centers: {values: ['1'], fallback: '2'}":                       "isn't among the valid ones",
+		"cost-centers: {values: ['1']}\ncost-center: [{default: '2'}]":       "isn't among the valid cost centers",
+		"sessions: {strict: true, trusted-roles: ['arn:aws:iam::1:role/x']}": "it is a role's name",
+		"cost-centers: {fallback: '1'}":                                      "give values or an object",
+		"cost-centers: {object: valid.txt}":                                  "it is written s3://bucket/key",
+		"look-ups: {wait: 1h}":                                               "30s to 900s or 1m to 15m",
+		"look-ups: {identity-store: {account: '1', region: eu-west-1}}":      "an account is twelve digits",
+		"look-ups: {identity-store: {account: '111122223333'}}":              "region is missing",
+		"look-ups: {ledgers: true}":                                          `did you mean "ledger"?`,
 	} {
 		if _, err := policy.Parse("test.yaml", []byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", text, err, want)
@@ -100,7 +104,7 @@ func TestTrustsSession(t *testing.T) {
 
 func TestCostCenters(t *testing.T) {
 	t.Parallel()
-	p := parsed(t, "cost-centers: {values: ['1', '2'], fallback: '0'}")
+	p := parsed(t, "cost-centers: {values: ['0', '1', '2'], fallback: '0'}")
 	for value, want := range map[string]string{"1": "1", "3": "0", "": ""} {
 		if got, valid := p.CheckCostCenter(value); got != want || valid != (value == want) {
 			t.Errorf("%q becomes %q, %t", value, got, valid)
