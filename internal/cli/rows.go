@@ -100,6 +100,11 @@ func (r *rows) print(row pipeline.Row) error {
 			}
 		}
 	}
+	if row.Missing != "" {
+		if err := r.line("31", "  missing", "", "", row.Missing, "a function would wait for it, then go without"); err != nil {
+			return err
+		}
+	}
 	for _, step := range row.LookUps {
 		if err := r.line("2", "  look-up", "", step.Of, step.Asked, step.Answer); err != nil {
 			return err

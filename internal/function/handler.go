@@ -189,7 +189,7 @@ func (h *Handler) log(ctx context.Context, m events.SQSMessage, r *pipeline.Resu
 		slog.String(KeyMessageID, m.MessageId), slog.String(KeyAccount, row.Event.Account), slog.String(KeyRegion, row.Event.Region),
 		slog.String(KeyCreator, row.Creator.Name), slog.Int(KeyResources, len(row.Resources)), slog.Any(KeyResults, results),
 		slog.String(KeyEnd, string(e.end)), slog.Int(KeyAfter, int(e.after.Seconds())), slog.String(KeyReason, e.reason), slog.Int64(KeyMillis, took.Milliseconds()),
-		slog.String(KeyBy, row.Creator.By),
+		slog.String(KeyBy, string(r.Plan.Creator.By)),
 	}
 	if r.Plan.Creator.By == attribute.BySession {
 		attrs = append(attrs, slog.Bool(KeyUnverified, true))

@@ -16,6 +16,7 @@ type Row struct {
 	Creator   CreatorRow    `json:"creator"`
 	Resources []ResourceRow `json:"resources"`
 	LookUps   []plan.Step   `json:"lookUps,omitempty"` // in the order in which they were made
+	Missing   string        `json:"missing,omitempty"` // the link that isn't there
 
 	Detail string `json:"detail,omitempty"` // more about the reason
 }
@@ -36,7 +37,7 @@ type CreatorRow struct {
 	Kind string `json:"kind"`
 	ARN  string `json:"arn"`
 	Via  string `json:"via,omitempty"`
-	By   string `json:"-"` // what the name rests on
+	By   string `json:"by,omitempty"` // what the name rests on, where look-ups were made
 }
 
 // ResourceRow is one resource that the event created.
@@ -70,15 +71,15 @@ func (r *Result) Row() Row {
 		row.Event = EventRow{e.ID, e.Source, e.Name, e.TimeText, e.Region, e.Account}
 	}
 	creator := r.Plan.Creator
-	row.Creator = CreatorRow{creator.Name, creator.Kind, creator.ARN, creator.Via, string(creator.By)}
+	row.Creator = CreatorRow{Name: creator.Name, Kind: creator.Kind, ARN: creator.ARN, Via: creator.Via}
 	for i, res := range r.Plan.Resources {
 		row.Resources = append(row.Resources, resourceRow(res, &r.Resources[i]))
 		if r.Plan.Facts != nil {
 			row.Resources[i].Sources = row.Resources[i].From
 		}
 	}
-	if r.Plan.Facts != nil {
-		row.LookUps = r.Plan.Facts.Steps
+	if f := r.Plan.Facts; f != nil {
+		row.LookUps, row.Missing, row.Creator.By = f.Steps, f.Missing, string(creator.By)
 	}
 	return row
 }
