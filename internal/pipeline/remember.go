@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"maps"
+	"slices"
 	"time"
 
 	"autotagger/internal/apply"
@@ -71,8 +72,12 @@ func (p *Pipeline) recall(ctx context.Context, of []*Result, facts []plan.Facts)
 		return
 	}
 	written, err := p.Memory.Written(ctx, arns)
-	if err != nil {
-		return // what stands stays
+	if err != nil { // what stands stays
+		for _, i := range slices.Compact(at) {
+			facts[i].Unsure = true
+			facts[i].Steps = append(facts[i].Steps, plan.Step{Of: "written", Asked: of[i].Plan.Event.ID, Answer: err.Error()})
+		}
+		return
 	}
 	for n, w := range written {
 		e, f := of[at[n]].Plan.Event, &facts[at[n]]
@@ -110,17 +115,18 @@ func (p *Pipeline) remember(ctx context.Context, all []tagged) {
 	if len(notes) == 0 {
 		return
 	}
-	if earlier, err := p.Memory.Written(ctx, arns); err == nil {
-		for i, w := range earlier {
-			join(&notes[i], w)
+	earlier, err := p.Memory.Written(ctx, arns)
+	if err != nil { // to be kept in place of what can't be read would lose that
+		for _, t := range of {
+			t.out.Forgot = err
 		}
+		return
+	}
+	for i, w := range earlier {
+		join(&notes[i], w)
 	}
 	for i, err := range p.Memory.PutWritten(ctx, notes) {
-		if err != nil {
-			of[i].out.Forgot = err
-			continue
-		}
-		of[i].out.Provisional = notes[i].Provisional
+		of[i].out.Forgot, of[i].out.Provisional = err, err == nil && notes[i].Provisional
 	}
 }
 

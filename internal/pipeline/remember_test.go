@@ -150,6 +150,27 @@ func TestForgotten(t *testing.T) {
 	}
 }
 
+// TestDark: where what was kept can't be read nothing is replaced, nothing is put in its
+// place, and that is said.
+func TestDark(t *testing.T) {
+	t.Parallel()
+	w, p, e := provisional(t, "report-removed-tags: true\nrestore-removed-tags: true\nlook-ups: {ledger: true}")
+	kept := maps.Clone(w.written)
+	w.dark, w.facts = true, plan.Facts{Creator: person("bob")}
+	r := run(t, p, e)
+	if w.tags[tableARN]["creator"] != "alice" || len(r.Row().LookUps) != 1 {
+		t.Errorf("%v, %+v", w.tags, r.Row().LookUps)
+	}
+	r = run(t, p, table(t, "2", "u", w.now))
+	if len(w.written) != len(kept) || r.Row().Resources[0].Forgot != "denied" {
+		t.Errorf("kept %v, %+v", w.written, r.Resources[0])
+	}
+	removal := decoded(t, "9", "dynamodb", "UntagResource", w.now, `{"resourceArn":"`+tableARN+`","tagKeys":["creator"]}`, "null")
+	if r := run(t, p, removal); r.Plan.Detail != "not put back: denied" || len(r.Plan.Removed) != 1 || !r.Settled() {
+		t.Errorf("%+v", r.Plan)
+	}
+}
+
 // TestExcludedAfterAll: whom the policy leaves alone, it leaves alone by whatever way they
 // made something.
 func TestExcludedAfterAll(t *testing.T) {

@@ -28,7 +28,10 @@ func (p *Pipeline) restore(ctx context.Context, results []Result) {
 		if r.Err != nil || len(r.Plan.Removed) == 0 || len(r.Plan.Resources) > 0 {
 			continue
 		}
-		r.Plan.Resources, r.Resources = p.undo(ctx, r.Plan)
+		var err error
+		if r.Plan.Resources, r.Resources, err = p.undo(ctx, r.Plan); err != nil {
+			r.Plan.Detail = "not put back: " + err.Error()
+		}
 		if len(r.Plan.Resources) > 0 {
 			r.Plan.Reason, r.Plan.Detail, r.Plan.Restores = "", "tags of ours were removed", true
 		}
@@ -36,12 +39,11 @@ func (p *Pipeline) restore(ctx context.Context, results []Result) {
 }
 
 // undo is what puts tags back, and of each resource what keeps it from that.
-func (p *Pipeline) undo(ctx context.Context, made plan.Plan) (resources []plan.Resource, outs []ResourceResult) {
+func (p *Pipeline) undo(ctx context.Context, made plan.Plan) (resources []plan.Resource, outs []ResourceResult, err error) {
 	e := made.Event
 	written, err := p.Memory.Written(ctx, plan.RemovedFrom(e))
 	if err != nil {
-		// What can't be read is as if it were not known: the removal is reported.
-		return nil, nil
+		return nil, nil, err // the removal is reported
 	}
 	for _, w := range written {
 		if w == nil {
@@ -69,7 +71,7 @@ func (p *Pipeline) undo(ctx context.Context, made plan.Plan) (resources []plan.R
 		}
 		resources, outs = append(resources, res), append(outs, out)
 	}
-	return resources, outs
+	return resources, outs, nil
 }
 
 // known is a resource that was tagged before, as its catalogue's row has it.
