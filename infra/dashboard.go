@@ -21,7 +21,9 @@ type query struct {
 func (q query) text() string { return strings.Join(q.lines, "\n| ") }
 
 // queries are the saved ones. The fields are those of the functions' log lines; a
-// line's results are a list, which only the text of the line shows whole.
+// line's results are a list, which only the text of the line shows whole. A tag's key
+// may have characters that a field's name has in backticks only.
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax-Guidelines.html
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax.html
 func (h *hub) queries() []query {
 	var groups, every []awslogs.LogGroup
@@ -37,7 +39,7 @@ func (h *hub) queries() []query {
 			`sort @timestamp asc`,
 		}},
 		{id: "Created", name: "who-created-what", lines: []string{
-			`fields @timestamp, creator, source, name, results.0.arn, resources, account, region`,
+			fmt.Sprintf("fields @timestamp, `results.0.tags.%[1]s` as written, `results.0.sources.%[1]s` as because, source, name, results.0.arn, resources, account, region", h.settings.Policy.Tags.Creator),
 			`filter outcome = "tag"`,
 			`sort @timestamp desc`,
 			`limit 1000`,

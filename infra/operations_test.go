@@ -127,6 +127,7 @@ func TestQueries(t *testing.T) {
 		lambdas.KeyOutcome, lambdas.KeyDetail, lambdas.KeySource, lambdas.KeyName, lambdas.KeyEventID, lambdas.KeyAccount, lambdas.KeyRegion,
 		lambdas.KeyCreator, lambdas.KeyResources, lambdas.KeyResults, lambdas.KeyEnd, lambdas.KeyAfter, lambdas.KeyReason, lambdas.KeyMillis,
 		lambdas.KeyResults + ".0.arn", lambdas.KeyResults + ".0.why", lambdas.KeyResults + ".0.error",
+		lambdas.KeyResults + ".0.tags.owner", lambdas.KeyResults + ".0.sources.owner", "written", "because",
 	}
 	queries := all[struct {
 		Name, QueryString string
@@ -135,7 +136,7 @@ func TestQueries(t *testing.T) {
 	if len(queries) < 5 {
 		t.Errorf("%d queries", len(queries))
 	}
-	word := regexp.MustCompile(`@?[A-Za-z][A-Za-z0-9]*(\.[0-9]+\.[a-z]+)?`)
+	word := regexp.MustCompile(`@?[A-Za-z][A-Za-z0-9]*(\.[0-9]+(\.[a-z]+)+)?`)
 	for id, q := range queries {
 		if !strings.HasPrefix(q.Name, "autotagger-") || len(q.LogGroupNames) != 2 {
 			t.Errorf("%s: %+v", id, q)

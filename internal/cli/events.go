@@ -47,7 +47,14 @@ A row's decision is tag or skip. The reasons of a skip:
 
 With --lookup it asks AWS, and still writes nothing: for the tags that resources have,
 and for what the configuration's look-ups find out. A row then has the look-ups in their
-order, the source of each value, and what would become of the resource.`,
+order, the link that is missing if there is one, the source of each value, and what would
+become of the resource as things are now. It asks with the credentials of the environment,
+and only in their account; the ledger's table is found in the hub's account and region
+alone. Of other accounts' events it says so.
+
+Rows are the tagger's. Events that only the function ledger takes, such as AssumeRole and
+UpdateStack, are skipped as read-only or not-a-create; stacks are reported, and never
+written to.`,
 		Example: "  autotagger explain events/s3\n  autotagger explain --config autotagger.yaml -o json log.json.gz\n  autotagger explain --lookup --config autotagger.yaml event.json",
 		RunE: func(c *cobra.Command, args []string) error {
 			p, err := a.policy()
@@ -84,6 +91,12 @@ explain, each resource with its outcome:
   failed     it can't be tagged so
   would-tag  with --dry-run, or where the configuration only observes
 and each bucket with its CORS: put, kept or failed.
+
+With look-ups it asks AWS as explain --lookup does; what misses a link that may yet come
+is left at retry, in the end. Where the configuration has a ledger it reads the table,
+and keeps there what the tagger does (items written/… and restored/…), which takes the
+permission to write them. It fills in no sessions and stacks: those events are for the
+function ledger alone, and skipped here as read-only or not-a-create; stacks are reported.
 
 It exits with 1 if any is left at retry, denied or failed.`,
 		Example: "  autotagger replay --dry-run --config autotagger.yaml logs/\n  AWS_ENDPOINT_URL=http://127.0.0.1:5000 autotagger replay events/s3/CreateBucket.json",
