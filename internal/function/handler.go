@@ -228,7 +228,7 @@ func (h *Handler) count(r *pipeline.Result, e ending) {
 		if out.Refused != "" {
 			h.Metrics.Count("Refused", 1)
 		}
-		if r.Plan.Resources[i].CostCenterUnknown != "" && e.end != Again {
+		if r.Plan.Resources[i].CostCenterUnknown != "" && out.Tag != nil && e.end != Again {
 			h.Metrics.Count("CostCenterUnknown", 1)
 		}
 		if out.Tag != nil {

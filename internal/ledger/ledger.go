@@ -59,7 +59,7 @@ type Written struct {
 	Tags map[string]string `json:"tags,omitzero"`
 	// Event is the eventID of the call that made the resource: only its own later
 	// tries may replace what is provisional.
-	Event string
+	Event string `json:"event,omitzero"`
 	// Source is the eventSource of the call that made the resource, Type its type;
 	// by both the catalogue knows how it is tagged.
 	Source string `json:"source,omitzero"`

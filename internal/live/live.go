@@ -56,7 +56,8 @@ import (
 // every is how long a look at the parameters lasts, unless told otherwise.
 const every = 15 * time.Second
 
-// maxObject is the most that is read of an object; package policy takes less.
+// maxObject is how many bytes an object may have. What is beyond is read as far as to tell
+// that it is too much; of a configuration package policy takes less.
 const maxObject = 1 << 20
 
 // maxVersions is how many versions of an object are looked through for a good one.
@@ -272,6 +273,9 @@ func (c *Configuration) readList(ctx context.Context, from string) (list, error)
 	if unchanged(err) {
 		return last, nil
 	}
+	if len(data) > maxObject {
+		err = fmt.Errorf("it has more than %d bytes", maxObject)
+	}
 	var values []string
 	if err == nil {
 		values, err = policy.ParseCostCenters(data)
@@ -345,7 +349,7 @@ func (c *Configuration) object(ctx context.Context, in *s3.GetObjectInput) (data
 	}
 	defer out.Body.Close()
 	var b bytes.Buffer
-	if _, err := io.Copy(&b, io.LimitReader(out.Body, maxObject)); err != nil {
+	if _, err := io.Copy(&b, io.LimitReader(out.Body, maxObject+1)); err != nil {
 		return nil, "", err
 	}
 	return b.Bytes(), aws.ToString(out.ETag), nil
