@@ -29,12 +29,15 @@
 //   - type: the CloudFormation type name, else the service:resource of the
 //     Service Authorization Reference.
 //   - arn: the template of the type's ARNs. {partition}, {region} and {account}
-//     come from the event, other names from a locator. For a value that is
-//     itself an ARN the template is the test that it must pass.
+//     come from the event unless a locator has them, other names from a locator.
+//     For a value that is itself an ARN the template is the test that it must
+//     pass.
 //   - from: a locator; they are tried in order and the first that yields
 //     decides. It is a path into the record (see [Path]), or several
 //     assignments such as "cluster=request.cluster id=request.serviceName". A
-//     path without a name fills {id}. An ARN that doesn't fit the template ends
+//     path without a name fills {id}. Where paths go through lists, each member
+//     gives an ARN: "region=request.replicas[].region id=request.name" is one in
+//     each of the regions. An ARN that doesn't fit the template ends
 //     the search: what another locator would yield is something else's. lower(path) puts a
 //     value into lower case, last(path) takes what follows its last slash and
 //     unslash(path) what follows a slash that it begins with. "always" is

@@ -173,6 +173,10 @@ func identify(root map[string]any, r *catalogue.Row, i, k int, region string) st
 		put(root, r.Source, res.Region, otherRegion)
 		region = otherRegion
 	}
+	l := res.From[k]
+	if slices.ContainsFunc(l, func(a catalogue.Assignment) bool { return a.Var == "region" }) {
+		region = otherRegion
+	}
 	values := map[string]string{}
 	for _, v := range res.ARN.Vars() {
 		switch v {
@@ -193,7 +197,6 @@ func identify(root map[string]any, r *catalogue.Row, i, k int, region string) st
 			}
 		}
 	}
-	l := res.From[k]
 	for _, a := range l {
 		if a.Func == "lower" {
 			values[a.Var] = strings.ToLower(values[a.Var])

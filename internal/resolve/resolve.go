@@ -281,6 +281,11 @@ func (r record) arns(t catalogue.Template, l catalogue.Locator, region string) (
 		}
 		if !ok {
 			arn, ok = t.Expand(func(name string) string {
+				for i, a := range l {
+					if a.Var == name {
+						return identifier(a.Func, at(i))
+					}
+				}
 				switch name {
 				case "partition":
 					return Partition(region)
@@ -288,11 +293,6 @@ func (r record) arns(t catalogue.Template, l catalogue.Locator, region string) (
 					return region
 				case "account":
 					return r.Account
-				}
-				for i, a := range l {
-					if a.Var == name {
-						return identifier(a.Func, at(i))
-					}
 				}
 				return ""
 			})

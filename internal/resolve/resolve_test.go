@@ -58,6 +58,14 @@ type: X::Job
 arn: arn:{partition}:x:{region}:{account}:job/{id}
 from: response.id
 
+event: CreateReplicas
+evidence: test
+type: X::Replica
+arn: arn:{partition}:x:{region}:{account}:replica/{id}
+from: region=request.updates[].create.region id=request.name
+upsert: yes
+when: request.updates[].create.region
+
 event: CreateSole
 evidence: test
 type: X::Sole
@@ -155,11 +163,17 @@ func TestResolve(t *testing.T) {
 			"CreateChildren", `,"responseElements":{"parents":[{"parentId":"p1"},{"parentId":"p2","child":{"id":"c2"}},{"parentId":"p3","child":{"id":"c3"}}]}`,
 			"arn:aws:x:eu-west-1:111122223333:parent/p1 arn:aws:x:eu-west-1:111122223333:parent/p2 arn:aws:x:eu-west-1:111122223333:parent/p3",
 		},
-		"named twice":         {"CreateChildren", `,"responseElements":{"parents":["x",{"parentId":"p1"},{"parentId":"p1"}]}`, "arn:aws:x:eu-west-1:111122223333:parent/p1"},
-		"filtered":            {"CreateFiltered", `,"responseElements":{"parts":[{"id":"a","state":{"shared":true}},{"id":"b","state":{"shared":false}},{"id":"c"}]}`, "arn:aws:x:eu-west-1:111122223333:own/b arn:aws:x:eu-west-1:111122223333:own/c"},
-		"one condition":       {"CreateKind", `,"requestParameters":{"name":"a"}`, "arn:aws:x:eu-west-1:111122223333:old/a"},
-		"the other condition": {"CreateKind", `,"requestParameters":{"name":"a","kind":"new"}`, "arn:aws:x:eu-west-1:111122223333:new/a"},
-		"no condition":        {"CreateKind", `,"requestParameters":{"name":"a","kind":"odd"}`, "[no-identifier]"},
+		"named twice": {"CreateChildren", `,"responseElements":{"parents":["x",{"parentId":"p1"},{"parentId":"p1"}]}`, "arn:aws:x:eu-west-1:111122223333:parent/p1"},
+		"filtered":    {"CreateFiltered", `,"responseElements":{"parts":[{"id":"a","state":{"shared":true}},{"id":"b","state":{"shared":false}},{"id":"c"}]}`, "arn:aws:x:eu-west-1:111122223333:own/b arn:aws:x:eu-west-1:111122223333:own/c"},
+		"in several regions": {
+			"CreateReplicas", `,"requestParameters":{"name":"a","updates":[{"create":{"region":"us-east-1"}},{"delete":{"region":"us-east-2"}},{"create":{"region":"us-west-2"}}]}`,
+			"arn:aws:x:us-east-1:111122223333:replica/a arn:aws:x:us-west-2:111122223333:replica/a",
+		},
+		"in no region that is one": {"CreateReplicas", `,"requestParameters":{"name":"a","updates":[{"create":{"region":"***"}},{"create":{"region":"moon"}}]}`, "[no-identifier]"},
+		"in none":                  {"CreateReplicas", `,"requestParameters":{"name":"a","updates":[{"delete":{"region":"us-east-2"}},{"create":null}]}`, "[not-a-create]"},
+		"one condition":            {"CreateKind", `,"requestParameters":{"name":"a"}`, "arn:aws:x:eu-west-1:111122223333:old/a"},
+		"the other condition":      {"CreateKind", `,"requestParameters":{"name":"a","kind":"new"}`, "arn:aws:x:eu-west-1:111122223333:new/a"},
+		"no condition":             {"CreateKind", `,"requestParameters":{"name":"a","kind":"odd"}`, "[no-identifier]"},
 
 		"dry run":               {"CreateThing", `,"errorCode":"Client.DryRunOperation"`, "[dry-run]"},
 		"failed":                {"CreateThing", `,"errorCode":"AccessDenied"`, "[error]"},
@@ -247,8 +261,9 @@ func TestPartition(t *testing.T) {
 func FuzzResolve(f *testing.F) {
 	f.Add("CreateThing", `{"thingName":"a"}`, `{"thingArn":"arn:aws:x:eu-west-1:111122223333:thing/a"}`)
 	f.Add("CreateChildren", `{}`, `{"parents":{"items":[{"parentId":"p1","child":{"id":"c1"}}]}}`)
+	f.Add("CreateReplicas", `{"name":"a","updates":[{"create":{"region":"us-east-1"}}]}`, `null`)
 	f.Add("CreateThing", `{"CreateThingRequest":{"thingName":{"tag":1,"content":"x"}}}`, `null`)
-	ofX := regexp.MustCompile(`^arn:aws(-[a-z-]+)?:x:[a-z0-9-]+:\d+:(thing|parent|child|own|old|new)/[^*?<>]*[^\s*?<>]$`)
+	ofX := regexp.MustCompile(`^arn:aws(-[a-z-]+)?:x:[a-z0-9-]+:\d+:(thing|parent|child|own|old|new|replica)/[^*?<>]*[^\s*?<>]$`)
 	f.Fuzz(func(t *testing.T, name, request, response string) {
 		e, err := cloudtrail.Decode(fmt.Sprintf(`{"eventSource":"x.amazonaws.com","eventName":%q,"awsRegion":"eu-west-1","recipientAccountId":"111122223333","requestParameters":%s,"responseElements":%s}`, name, request, response))
 		if err != nil {
