@@ -37,6 +37,8 @@ type Facts struct {
 	// Unsure: a look-up was denied or failed, so that someone else may stand at the
 	// beginning. What an earlier try has found isn't replaced by this.
 	Unsure bool
+	// UnsureCost is the same of a look-up that bears on the cost center alone.
+	UnsureCost bool
 	// Provisional are, by ARN, tags that an earlier try wrote without a link. They say
 	// nothing of their own, and may be replaced.
 	Provisional map[string]map[string]string
@@ -54,6 +56,9 @@ type ResourceFacts struct {
 	// Parent are the tags of the parent. Own are those that the resource carries,
 	// nil where they weren't read.
 	Parent, Own map[string]string
+	// Named: its own tags name a parent, or couldn't be read, so that it has nothing
+	// from the call's others.
+	Named bool
 }
 
 // Step is one look-up: what was asked, and what came of it.
@@ -80,7 +85,7 @@ func (p *Planner) With(made Plan, f Facts) Plan {
 		if i < len(f.Resources) {
 			more = f.Resources[i]
 		}
-		if more.Creator == "" && more.Parent == nil {
+		if !more.Named && more.Creator == "" && more.Parent == nil {
 			more.Creator, more.From, more.Parent = shared.Creator, shared.From, shared.Parent
 		}
 		res := p.resource(made.Event, made.Creator, r.Resource, r.Mode, f, more)
