@@ -36,9 +36,9 @@ type Request struct {
 	// Provisional are tags that we wrote before all was known. Where one still
 	// stands with that value, it is replaced.
 	Provisional map[string]string
-	// Keep keeps other values that stand where [Options.Replace] would replace them:
-	// the wanted ones aren't sure.
-	Keep bool
+	// Keep are the keys of which other values that stand are kept where
+	// [Options.Replace] would replace them: the wanted ones aren't sure.
+	Keep []string
 	// Upsert says that the event may have changed an older resource rather
 	// than created one, so that its age says nothing about its tags.
 	Upsert bool

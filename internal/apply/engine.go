@@ -178,7 +178,7 @@ type item struct {
 	reqs           []int // indices of its requests, oldest event first
 	want, known    map[string]string
 	provisional    map[string]string
-	keep           bool
+	keep           []string
 	fresh          bool // every event is younger than freshFor
 	upsert         bool // the call may have found the resource there
 	reader, writer *system
@@ -294,7 +294,7 @@ func (a *Applier) items(reqs []Request) []*item {
 			for k, v := range reqs[i].Known {
 				it.known[k] = v
 			}
-			it.keep = it.keep || reqs[i].Keep
+			it.keep = append(it.keep, reqs[i].Keep...)
 			for k, v := range reqs[i].Provisional {
 				it.provisional[k] = v
 			}
@@ -393,7 +393,7 @@ func (a *Applier) missing(it *item, existing map[string]string) map[string]strin
 			}
 		}
 		ours, provisional := it.provisional[k]
-		if !stands || have != v && (a.o.Replace && !it.keep || provisional && have == ours) {
+		if !stands || have != v && (a.o.Replace && !slices.Contains(it.keep, k) || provisional && have == ours) {
 			missing[k] = v
 		}
 	}

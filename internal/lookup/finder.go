@@ -45,6 +45,9 @@ type Config struct {
 	Catalogue *catalogue.Catalogue
 	// Now is the clock, time.Now if nil.
 	Now func() time.Time
+	// Most is how long the look-ups of a batch may take, 10 s by default, and never more
+	// than a quarter of the time that is left.
+	Most time.Duration
 	// OnLookUp is told of every look-up, from several goroutines at once; nil: nobody.
 	OnLookUp func(Kind, Outcome)
 }
@@ -61,6 +64,9 @@ type Finder struct {
 func New(c Config) *Finder {
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Most == 0 {
+		c.Most = most
 	}
 	return &Finder{Config: c, kinds: parentKinds(), cache: newCache(c.Now), since: &since{by: map[string]time.Time{}}}
 }
@@ -79,9 +85,9 @@ func (f *Finder) told(of Kind, o Outcome) {
 }
 
 const (
-	// most is how long the look-ups of a batch may take, and share the part of the
-	// time left that they may take at most.
-	most  = 5 * time.Second
+	// most is Config.Most by default, and share the part of the time left that look-ups
+	// may take at most.
+	most  = 10 * time.Second
 	share = 4
 	// atOnce is how many events are looked into at once.
 	atOnce = 16
@@ -100,7 +106,7 @@ func (f *Finder) Find(ctx context.Context, plans []plan.Plan) []plan.Facts {
 	if !any {
 		return facts
 	}
-	limit := most
+	limit := f.Most
 	if deadline, ok := ctx.Deadline(); ok {
 		limit = min(limit, time.Until(deadline)/share)
 	}

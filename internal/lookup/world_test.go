@@ -101,6 +101,7 @@ func newWorld(t testing.TB, config string, change ...func(*lookup.Config)) *worl
 		Policy: w.policy, Ledger: w.table, Catalogue: catalogue.Default(), Now: w.clock,
 		Tags:   apply.New(w.cfg, apply.Options{Now: w.clock}),
 		Caller: w.caller(), Own: awsapi.New(w.cfg, nil),
+		Most: time.Minute, // however slow the emulator is
 		OnLookUp: func(k lookup.Kind, o lookup.Outcome) {
 			w.mu.Lock()
 			defer w.mu.Unlock()

@@ -60,14 +60,19 @@ func (p *Pipeline) find(ctx context.Context, results []Result, todo func(*Resour
 		pause := f.Until.Sub(p.now())
 		for j, res := range r.Plan.Resources {
 			switch {
-			case res.Excluded != "":
-				verdicts[&r.Resources[j]] = verdict{tag: &apply.Result{Outcome: apply.Skipped, Why: string(resolve.Excluded)}}
 			case f.Missing != "" && pause > 0:
 				verdicts[&r.Resources[j]] = verdict{tag: &apply.Result{Outcome: apply.Retry, Why: WhyLink, After: pause}}
+			case res.Excluded != "":
+				verdicts[&r.Resources[j]] = verdict{tag: excluded()}
 			}
 		}
 	}
 	return verdicts
+}
+
+// excluded is what becomes of what the policy leaves alone, as look-ups have shown.
+func excluded() *apply.Result {
+	return &apply.Result{Outcome: apply.Skipped, Why: string(resolve.Excluded)}
 }
 
 // asks reports whether look-ups are made for a result: not for one that the Guard

@@ -104,7 +104,7 @@ func (w *world) Tag(_ context.Context, reqs []apply.Request) []apply.Result {
 		res := apply.Result{Outcome: apply.Unchanged, Standing: map[string]string{}, Written: map[string]string{}}
 		for k, v := range r.Tags {
 			stands, ok := have[k]
-			if ours, provisional := r.Provisional[k]; !ok || provisional && stands == ours {
+			if ours, provisional := r.Provisional[k]; !ok || provisional && stands == ours && stands != v {
 				have[k], res.Written[k], res.Outcome = v, v, apply.Tagged
 				continue
 			}

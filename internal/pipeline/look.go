@@ -25,8 +25,12 @@ func (p *Pipeline) Look(ctx context.Context, results []Result, tags Reader) {
 		r := &results[i]
 		for j, res := range r.Plan.Resources {
 			p.would(res, &r.Resources[j])
+			if res.Excluded != "" {
+				r.Resources[j].Tag = excluded()
+				continue
+			}
 			if p.Tag && res.API != catalogue.APINone {
-				t := tagged{request(r.Plan, j), r, j, &r.Resources[j]}
+				t := tagged{p.request(r.Plan, j), r, j, &r.Resources[j]}
 				open, reqs = append(open, t), append(reqs, t.req)
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -193,7 +194,7 @@ func (p *Pipeline) apply(ctx context.Context, results []Result, todo func(*Resou
 			case unfit(res):
 				out.Tag = &apply.Result{Outcome: apply.Skipped, Why: WhyUnfit}
 			default:
-				tags = append(tags, tagged{request(r.Plan, j), r, j, out})
+				tags = append(tags, tagged{p.request(r.Plan, j), r, j, out})
 			}
 			switch {
 			case !p.CORS || len(res.CORS) == 0:
@@ -266,20 +267,26 @@ func (p *Pipeline) refuse(res plan.Resource, out *ResourceResult) {
 	}
 }
 
-// request is for the plan's resource of an index.
-func request(p plan.Plan, i int) apply.Request {
-	res := p.Resources[i]
+// request is for the plan's resource of an index. What isn't sure replaces nothing.
+func (p *Pipeline) request(made plan.Plan, i int) apply.Request {
+	res := made.Resources[i]
 	req := apply.Request{
 		ARN: res.ARN, Type: res.Type, API: res.API, Calls: res.Calls, Account: res.Account, Region: res.Region,
-		Tags: res.Tags, Known: res.Requested, Upsert: res.Upsert, LookUp: res.LookUp, EventTime: p.Event.Time,
+		Tags: res.Tags, Known: res.Requested, Upsert: res.Upsert, LookUp: res.LookUp, EventTime: made.Event.Time,
 	}
-	f := p.Facts
+	f := made.Facts
 	if f == nil {
 		return req
 	}
-	sure := f.Missing == "" && !f.Unsure
-	req.Keep = !sure
-	if sure {
+	costCenter := p.Planner.Policy.Tags.CostCenter
+	switch {
+	case f.Missing != "" || f.Unsure:
+		req.Keep = slices.Collect(maps.Keys(res.Tags))
+	case f.UnsureCost:
+		req.Keep = []string{costCenter}
+		req.Provisional = maps.Clone(f.Provisional[res.ARN])
+		delete(req.Provisional, costCenter)
+	default:
 		req.Provisional = f.Provisional[res.ARN]
 	}
 	if i < len(f.Resources) && !f.Stale {

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -105,7 +106,9 @@ func (p *Pipeline) remember(ctx context.Context, all []tagged) {
 	for _, t := range all {
 		f := t.of.Plan.Facts
 		provisional := f != nil && f.Missing != "" && p.mayCome(f)
-		if t.of.Plan.Restores || t.out.Tag.Outcome != apply.Tagged || !provisional && len(t.req.Provisional) == 0 && !p.Planner.Policy.RestoreTags {
+		written := t.out.Tag.Outcome == apply.Tagged && (provisional || p.Planner.Policy.RestoreTags)
+		settled := len(t.req.Provisional) > 0 && (t.out.Tag.Outcome == apply.Tagged || t.out.Tag.Outcome == apply.Unchanged)
+		if t.of.Plan.Restores || !written && !settled {
 			continue
 		}
 		w := note(t)
@@ -122,23 +125,37 @@ func (p *Pipeline) remember(ctx context.Context, all []tagged) {
 		}
 		return
 	}
-	for i, w := range earlier {
-		join(&notes[i], w)
+	var (
+		put []ledger.Written
+		by  []tagged
+	)
+	for i, w := range notes {
+		if e := earlier[i]; e != nil && e.Account == w.Account {
+			if e.Event != w.Event && e.Provisional && p.now().Sub(e.At) < delivery {
+				of[i].out.Forgot = errAnother
+				continue
+			}
+			w.Tags = join(e.Tags, w.Tags)
+		}
+		put, by = append(put, w), append(by, of[i])
 	}
-	for i, err := range p.Memory.PutWritten(ctx, notes) {
-		of[i].out.Forgot, of[i].out.Provisional = err, err == nil && notes[i].Provisional
+	for i, err := range p.Memory.PutWritten(ctx, put) {
+		by[i].out.Forgot, by[i].out.Provisional = err, err == nil && put[i].Provisional
 	}
 }
 
-// join adds what was written before. Another event's isn't for this one to replace.
-func join(w *ledger.Written, earlier *ledger.Written) {
-	if earlier == nil || earlier.Account != w.Account || w.Provisional && earlier.Event != w.Event {
-		return
+// errAnother is why what an event wrote isn't remembered while another's tags on the same
+// resource are provisional: they are that one's to replace.
+var errAnother = errors.New("another event's tags are provisional there")
+
+// join is what was written earlier and now.
+func join(earlier, now map[string]string) map[string]string {
+	all := maps.Clone(earlier)
+	if all == nil {
+		return now
 	}
-	tags := map[string]string{}
-	maps.Copy(tags, earlier.Tags)
-	maps.Copy(tags, w.Tags)
-	w.Tags = tags
+	maps.Copy(all, now)
+	return all
 }
 
 // note is what is remembered of tags that were written.

@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -58,11 +59,35 @@ func TestAnotherEventsKeys(t *testing.T) {
 	delete(w.tags[tableARN], "cost-center")
 	w.of = map[string]plan.Facts{"2": {Missing: "session ASIA2", Until: noon.Add(15 * time.Minute)}}
 	second := table(t, "2", "t", noon.Add(12*time.Minute))
-	if r := run(t, p, second); !r.Provisional() || w.tags[tableARN]["cost-center"] != "7" {
+	if r := run(t, p, second); r.Provisional() || r.Resources[0].Forgot == nil || w.tags[tableARN]["cost-center"] != "7" || w.written[tableARN].Event != "1" {
 		t.Fatalf("%v, %+v", w.tags, r.Resources[0])
 	}
 	w.now, w.of = noon.Add(28*time.Minute), map[string]plan.Facts{"2": {Creator: person("mallory")}}
 	if run(t, p, second); w.tags[tableARN]["creator"] != "alice" {
+		t.Errorf("%v", w.tags)
+	}
+}
+
+// TestConfirmed: what a link confirms is provisional no more.
+func TestConfirmed(t *testing.T) {
+	t.Parallel()
+	w, p, e := provisional(t, "")
+	w.facts = plan.Facts{Creator: person("alice")}
+	if r := run(t, p, e); r.Resources[0].Tag.Outcome != apply.Unchanged || r.Provisional() {
+		t.Errorf("%+v", r.Resources[0])
+	}
+	if kept := w.written[tableARN]; kept.Provisional || kept.Tags["creator"] != "alice" {
+		t.Errorf("kept %+v", kept)
+	}
+}
+
+// TestUnsureCost: what isn't sure of the cost center alone doesn't hold the creator up.
+func TestUnsureCost(t *testing.T) {
+	t.Parallel()
+	w, p, e := provisional(t, "cost-center: [{default: '7'}]")
+	p.Planner.Policy.CostCenter = []policy.Source{{Default: "8"}}
+	w.facts = plan.Facts{Creator: person("bob"), UnsureCost: true}
+	if run(t, p, e); w.tags[tableARN]["creator"] != "bob" || w.tags[tableARN]["cost-center"] != "7" {
 		t.Errorf("%v", w.tags)
 	}
 }
@@ -89,8 +114,8 @@ func TestUnsureKeeps(t *testing.T) {
 		w, p := newWorld(noon)
 		w.facts = f
 		p.Applier = watched{w, func(r apply.Request) {
-			if sure := !f.Unsure && f.Missing == ""; r.Keep == sure {
-				t.Errorf("%+v: keep %t", f, r.Keep)
+			if sure := !f.Unsure && f.Missing == ""; slices.Contains(r.Keep, "creator") == sure {
+				t.Errorf("%+v: keeps %v", f, r.Keep)
 			}
 		}}
 		run(t, p, table(t, "1", "t", noon))
@@ -189,6 +214,12 @@ func TestExcludedAfterAll(t *testing.T) {
 		if len(w.tags) > 0 || !r.Settled() || r.Resources[0].Tag.Why != string(resolve.Excluded) {
 			t.Errorf("%s: %v, %+v", name, w.tags, r.Resources[0].Tag)
 		}
+	}
+	// But nobody is excluded for whom a link that is missing stands in.
+	waits, line := newWorld(noon)
+	line.Planner.Policy, waits.facts = parsed, plan.Facts{Creator: person("bob"), Missing: "session", Until: noon.Add(time.Minute)}
+	if r := run(t, line, table(t, "1", "t", noon)); r.Settled() || r.Resources[0].Tag.Why != pipeline.WhyLink {
+		t.Errorf("it doesn't wait: %+v", r.Resources[0].Tag)
 	}
 	// Rules go by whom a parent's tag names, too.
 	w, p := newWorld(noon)
