@@ -424,6 +424,47 @@ func TestOperationNotThere(t *testing.T) {
 	}
 }
 
+// TestStackBeforeLedger: an operation that is too old to be recorded yet isn't waited for,
+// nor is a newer one for longer than since it was made.
+func TestStackBeforeLedger(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, byParents)
+	described := func(before time.Duration, in string) string {
+		return strings.Replace(nested(in), noon.Add(-20*time.Second).Format(time.RFC3339), noon.Add(-before).Format(time.RFC3339), 1)
+	}
+	for i, c := range []struct {
+		made    time.Duration // before the event
+		until   time.Duration // after it
+		missing bool
+	}{
+		{100 * 24 * time.Hour, 0, false},
+		{16 * time.Minute, 0, false},
+		{10 * time.Minute, -7 * time.Minute, true},
+		{time.Minute, 2 * time.Minute, true},
+		{-30 * time.Second, 3 * time.Minute, true}, // changed since
+	} {
+		name := fmt.Sprint("before", i)
+		w.group(name, "aws:cloudformation:stack-id", stack(name))
+		w.says("cloudformation:DescribeStacks", 200, described(c.made, ""))
+		p, f := w.find(instances(t, linked("autoscaling"), []string{"i-0123456789abcdef0"}, "aws:autoscaling:groupName", name))
+		if p.Creator.Name != "autoscaling.amazonaws.com" || (f.Missing == "operation of "+stack(name)) != c.missing || c.missing && !f.Until.Equal(noon.Add(c.until)) {
+			t.Errorf("%v before: missing %q until %v", c.made, f.Missing, f.Until)
+		}
+	}
+	// Of a nested stack the outermost counts.
+	for name, c := range map[string]struct {
+		inner, outer time.Duration
+		missing      bool
+	}{"oldouter": {time.Minute, time.Hour, false}, "newouter": {time.Hour, time.Minute, true}} {
+		w.says("cloudformation:DescribeStacks "+stack(name+"in"), 200, described(c.inner, name))
+		w.says("cloudformation:DescribeStacks "+stack(name), 200, described(c.outer, ""))
+		_, f := w.find(table(t, cfn(), "t", "aws:cloudformation:stack-id", stack(name+"in")))
+		if (f.Missing == "operation of "+stack(name)) != c.missing || c.missing && !f.Until.Equal(noon.Add(2*time.Minute)) {
+			t.Errorf("%s: missing %q until %v, %v", name, f.Missing, f.Until, f.Steps)
+		}
+	}
+}
+
 // TestSeveralParents: each of an event's resources has its own parent's creator.
 func TestSeveralParents(t *testing.T) {
 	t.Parallel()

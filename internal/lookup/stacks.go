@@ -63,9 +63,11 @@ func (s *search) stack(ctx context.Context, arn string, own bool, a *answer) (ta
 				a.gap = later(a.gap, s.behind(ctx, top, root, own))
 				return tags, true
 			}
+		} else if about, err = s.describe(ctx, top); err != nil {
+			s.fails(Stack, top, err)
 		}
 	}
-	a.gap = late
+	a.gap = s.unrecorded(late, about.changed)
 	if set := stackSetOf(top); set != "" && op != nil && uuid(lastPart(op.By.ARN)) {
 		administrator, missing := s.administrator(ctx, op)
 		a.gap = later(a.gap, missing)
@@ -149,6 +151,19 @@ func (s *search) behind(ctx context.Context, arn string, op *ledger.Operation, o
 		return gap{link, changed.Add(s.Policy.LookUps.Wait)}
 	}
 	return s.unsettled(link, op)
+}
+
+// unrecorded is the gap behind a stack of which the ledger has no operation, by when
+// CloudFormation changed the stack, zero where that isn't known: what was long before the
+// event isn't recorded any more.
+func (s *search) unrecorded(late gap, changed time.Time) gap {
+	switch {
+	case late.link == "" || changed.IsZero() || changed.After(s.at):
+		return late
+	case s.at.Sub(changed) > delivery:
+		return gap{}
+	}
+	return gap{late.link, changed.Add(s.Policy.LookUps.Wait)}
 }
 
 // unsettled is the gap where nothing tells whether there was another operation. What

@@ -62,7 +62,7 @@ type world struct {
 	mu       sync.Mutex
 	now      time.Time
 	calls    map[string]int           // by IAM action
-	script   map[string]answer        // by IAM action
+	script   map[string]answer        // by IAM action, and stack
 	outcomes map[lookup.Kind][]string // of look-ups
 	accounts map[string][]string      // whose credentials made calls, by IAM action
 }
@@ -148,7 +148,8 @@ func (w *world) door(next http.Handler) http.Handler {
 		_, scope, _ := strings.Cut(r.Header.Get("Authorization"), "Credential=")
 		words := strings.Split(scope, "/")
 		_, op, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
-		if form, err := url.ParseQuery(string(body)); op == "" && err == nil {
+		form, err := url.ParseQuery(string(body))
+		if op == "" && err == nil {
 			op = form.Get("Action")
 		}
 		if op == "" && strings.HasPrefix(r.URL.Path, "/tags/") {
@@ -158,7 +159,10 @@ func (w *world) door(next http.Handler) http.Handler {
 		w.mu.Lock()
 		w.calls[action]++
 		w.accounts[action] = append(w.accounts[action], words[0])
-		scripted, ok := w.script[action]
+		scripted, ok := w.script[action+" "+form.Get("StackName")]
+		if !ok {
+			scripted, ok = w.script[action]
+		}
 		w.mu.Unlock()
 		switch {
 		case scripted.hang:
@@ -172,7 +176,7 @@ func (w *world) door(next http.Handler) http.Handler {
 	})
 }
 
-// says lets the door answer calls of an action.
+// says lets the door answer calls of an action, or after a space of those about a stack.
 func (w *world) says(action string, status int, body string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
