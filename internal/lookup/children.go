@@ -83,7 +83,7 @@ func (f *Finder) bring(ctx context.Context, broods []brood) {
 	}
 	found, err := f.describe(ctx, broods[0].res, ask)
 	for _, b := range broods {
-		id := b.res.Name()
+		id, until := b.res.Name(), b.s.at.Add(f.Policy.LookUps.Wait)
 		o, hit := known[id]
 		if !hit {
 			one := err
@@ -96,8 +96,11 @@ func (f *Finder) bring(ctx context.Context, broods []brood) {
 			}
 			if !hit {
 				b.s.step(Children, b.res.ARN, why(one))
-				if outcome(one) != Absent {
+				switch outcome(one) {
+				case Denied:
 					continue
+				case Failed:
+					until = b.s.again()
 				}
 				o.more = true
 			}
@@ -105,7 +108,7 @@ func (f *Finder) bring(ctx context.Context, broods []brood) {
 		b.s.adopt(b.res, o)
 		// What is on its resources doesn't hang on it, so that nothing is missing once
 		// the wait is over.
-		if until := b.s.at.Add(f.Policy.LookUps.Wait); o.more && f.Now().Before(until) {
+		if o.more && f.Now().Before(until) {
 			b.s.miss(gap{"what came with " + b.res.ARN, until})
 		}
 	}

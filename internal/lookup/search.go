@@ -224,6 +224,16 @@ func (s *search) unwaited() time.Time {
 	return until
 }
 
+// again is until when a look-up that failed is waited for, to be made anew: not beyond the
+// wait for any link.
+func (s *search) again() time.Time {
+	until := s.at.Add(s.Policy.LookUps.Wait)
+	if soon := s.Now().Add(time.Minute); soon.Before(until) {
+		return soon
+	}
+	return until
+}
+
 // gap is a link that isn't there.
 type gap struct {
 	link  string
