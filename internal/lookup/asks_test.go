@@ -403,6 +403,40 @@ func TestDenied(t *testing.T) {
 	}
 }
 
+// TestUnsure: what only the cost center hangs on, or the form of a name, leaves no doubt of
+// who it was.
+func TestUnsure(t *testing.T) {
+	t.Parallel()
+	sso := table(t, session("AWSReservedSSO_Dev_0123456789abcdef", "erin", "AKIASSO"), "t")
+	dev := table(t, session("unsure-dev", "erin", "AKIAUNSURE"), "t")
+	const strict = "sessions: {strict: true, verify: true}\n"
+	for _, c := range []struct {
+		config, action string
+		e              *cloudtrail.Event
+		failed         bool
+		unsure, cost   bool
+	}{
+		{"cost-center: [{principal-tag: cc}]", "iam:GetRole", dev, false, false, true},
+		{"cost-center: [{principal-tag: cc}]", "iam:GetRole", dev, true, false, true},
+		{"cost-center: [{account-tag: cc}]", "organizations:ListTagsForResource", dev, false, false, true},
+		{"cost-center: [{organizational-unit: {r-ab12: '9'}}]", "organizations:ListParents", dev, false, false, true},
+		{strict, "iam:GetRole", dev, false, true, false},
+		{strict + "cost-center: [{principal-tag: cc}]", "iam:GetRole", dev, false, true, true},
+		{"look-ups: {ledger: true}", "dynamodb:Query", table(t, session("unsure-dev", "erin", "ASIAUNSURE"), "t"), false, true, false},
+		{"tags: {creator: {value: email}}\nlook-ups: {identity-store: {region: eu-west-1}}", "sso:ListInstances", sso, false, false, false},
+		{"tags: {creator: {value: email}}\nlook-ups: {identity-store: {region: eu-west-1}}", "sso:ListInstances", sso, true, true, false},
+	} {
+		w := newWorld(t, c.config)
+		w.refuses(c.action)
+		if c.failed {
+			w.says(c.action, http.StatusServiceUnavailable, "")
+		}
+		if _, f := w.find(c.e); f.Unsure != c.unsure || f.UnsureCost != c.cost || (f.Missing != "") != c.failed || len(f.Steps) == 0 {
+			t.Errorf("%s: %+v", c.config, f)
+		}
+	}
+}
+
 // TestUnassumed: an account whose role can't be assumed has no tags to tell.
 func TestUnassumed(t *testing.T) {
 	t.Parallel()

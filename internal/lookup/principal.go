@@ -119,7 +119,7 @@ func (s *search) namesSessions(ctx context.Context, id cloudtrail.Identity) bool
 	switch {
 	case err != nil:
 		s.step(Principal, id.IssuerARN, "session unverified: "+why(err))
-		s.doubt(Principal, id.IssuerARN, err)
+		s.doubt(&s.facts.Unsure, Principal, id.IssuerARN, err) // of the creator, here
 		return false
 	case !demandsName(p.trust):
 		s.step(Principal, id.IssuerARN, "session unverified: its trust policy takes any name")

@@ -194,21 +194,30 @@ func (s *search) step(of Kind, asked, answer string) {
 	s.facts.Steps = append(s.facts.Steps, plan.Step{Of: string(of), Asked: asked, Answer: answer})
 }
 
-// fails notes a look-up without an answer.
+// fails notes a look-up without an answer, and of what that isn't sure.
 func (s *search) fails(of Kind, asked string, err error) {
 	s.step(of, asked, why(err))
-	s.doubt(of, asked, err)
+	unsure := &s.facts.Unsure
+	switch of {
+	case Principal, Account, Unit: // for the cost center
+		unsure = &s.facts.UnsureCost
+	case User:
+		if outcome(err) == Denied {
+			return // whoever it is, the name's form is another
+		}
+	}
+	s.doubt(unsure, of, asked, err)
 }
 
-// doubt notes that a look-up was refused or failed, so that someone else may be behind the
-// event. What has failed may be known later.
-func (s *search) doubt(of Kind, asked string, err error) {
+// doubt notes that a look-up was refused or failed, so that something isn't sure. What has
+// failed may be known later.
+func (s *search) doubt(unsure *bool, of Kind, asked string, err error) {
 	o := outcome(err)
 	if o == Absent || errors.Is(err, errElsewhere) {
 		return
 	}
 	s.mu.Lock()
-	s.facts.Unsure = true
+	*unsure = true
 	s.mu.Unlock()
 	if o == Failed {
 		s.miss(gap{string(of) + " " + asked, s.unwaited()})
