@@ -12,6 +12,7 @@ import (
 	"autotagger/internal/cloudtrail"
 	"autotagger/internal/plan"
 	"autotagger/internal/resolve"
+	"autotagger/internal/schedule"
 )
 
 // place is where a resource is, and which service made it: "" where that isn't known.
@@ -241,6 +242,10 @@ type parentTags struct {
 	err         error
 }
 
+// corrected is within how long what was written without a link is replaced where the link
+// comes after all: once the event was looked at again, with something to spare.
+const corrected = schedule.Denied + 5*time.Minute
+
 // tagsOf reads a parent's tags and, where one says who made it, whether we were sure of it.
 func (s *search) tagsOf(ctx context.Context, p parent, at place) (parentTags, error) {
 	key := s.Policy.Tags.Creator
@@ -264,8 +269,11 @@ func (s *search) tagsOf(ctx context.Context, p parent, at place) (parentTags, er
 			return tags, read.Err
 		}
 		written, err := s.Ledger.Written(ctx, []string{p.arn})
-		if tags.err = err; err == nil && written[0] != nil && written[0].Provisional && written[0].Account == at.account {
-			tags.provisional = written[0].Tags
+		if tags.err = err; err != nil || written[0] == nil {
+			return tags, nil
+		}
+		if w := written[0]; w.Provisional && w.Account == at.account && s.Now().Before(w.At.Add(corrected)) {
+			tags.provisional = w.Tags
 		}
 		return tags, nil
 	})

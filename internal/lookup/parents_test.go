@@ -573,11 +573,13 @@ func TestProvisionalParent(t *testing.T) {
 	written := func(name, creator, of string, provisional bool) ledger.Written {
 		return ledger.Written{ARN: group(name), Tags: map[string]string{"creator": creator}, Account: of, Provisional: provisional}
 	}
-	for _, name := range []string{"early", "sure", "other", "elsewhere", "unknown"} {
+	for _, name := range []string{"early", "sure", "other", "elsewhere", "unknown", "long-ago"} {
 		w.group("written-"+name, "creator", "cfn-exec")
 	}
+	ago := written("written-long-ago", "cfn-exec", account, true)
+	ago.At = w.clock().Add(-21 * time.Minute)
 	for _, err := range w.table.PutWritten(t.Context(), []ledger.Written{
-		written("written-early", "cfn-exec", account, true), written("written-sure", "cfn-exec", account, false),
+		ago, written("written-early", "cfn-exec", account, true), written("written-sure", "cfn-exec", account, false),
 		written("written-other", "role", account, true), written("written-elsewhere", "cfn-exec", "444455556666", true),
 	}) {
 		if err != nil {
@@ -592,7 +594,7 @@ func TestProvisionalParent(t *testing.T) {
 		}
 		return f
 	}
-	for name, missing := range map[string]string{"early": "creator of " + group("written-early"), "sure": "", "other": "", "elsewhere": "", "unknown": ""} {
+	for name, missing := range map[string]string{"early": "creator of " + group("written-early"), "sure": "", "other": "", "elsewhere": "", "unknown": "", "long-ago": ""} {
 		f := ask(name)
 		if _, what := w.asked(); f.Missing != missing || f.Until.After(w.clock()) || what != "autoscaling:DescribeTags×1 dynamodb:BatchGetItem×1" {
 			t.Errorf("%s: asked %s, %+v", name, what, f)
