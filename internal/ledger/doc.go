@@ -3,8 +3,8 @@
 // written before a link was there.
 //
 // [Read] says what an event leaves in the table; it is pure. [Table] is the table, which
-// the function ledger writes and the function tagger reads. [Calls] are the events that
-// are wanted; catalogue.Ledger has the rules for them.
+// the function ledger writes and the function tagger reads. [catalogue.LedgerCalls] are the
+// events that are wanted; [catalogue.Ledger] has the rules for them.
 //
 // # The table
 //

@@ -437,6 +437,26 @@ func TestUnsure(t *testing.T) {
 	}
 }
 
+// TestFailedWithoutLedger: where nothing remembers what was written, a look-up that failed is
+// waited for, and not for ever.
+func TestFailedWithoutLedger(t *testing.T) {
+	t.Parallel()
+	for config, until := range map[string][4]time.Duration{ // minutes after the event, of a try each minute
+		"look-ups: {parents: true}":               {2, 3, 3, 3},
+		"look-ups: {parents: true, ledger: true}": {1, 2, 3, 3},
+	} {
+		w := newWorld(t, config)
+		w.says("autoscaling:DescribeTags", http.StatusServiceUnavailable, "")
+		for _, after := range until {
+			_, f := w.find(instances(t, linked("autoscaling"), []string{"i-0123456789abcdef0"}, "aws:autoscaling:groupName", "failed"))
+			if f.Missing == "" || !f.Until.Equal(noon.Add(after*time.Minute)) {
+				t.Errorf("%s: missing %q until %v", config, f.Missing, f.Until)
+			}
+			w.pass(time.Minute)
+		}
+	}
+}
+
 // TestUnassumed: an account whose role can't be assumed has no tags to tell.
 func TestUnassumed(t *testing.T) {
 	t.Parallel()

@@ -224,10 +224,11 @@ func (s *search) doubt(unsure *bool, of Kind, asked string, err error) {
 	}
 }
 
-// unwaited is until when a link is missing that isn't waited for.
+// unwaited is until when a link is missing that isn't waited for. Without a ledger it is:
+// nothing would remember to look again.
 func (s *search) unwaited() time.Time {
-	until := s.at.Add(s.Policy.LookUps.Wait)
-	if now := s.Now(); now.Before(until) {
+	until := s.again()
+	if now := s.Now(); s.Ledger != nil && s.Policy.LookUps.Ledger && now.Before(until) {
 		return now
 	}
 	return until
