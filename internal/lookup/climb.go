@@ -298,7 +298,7 @@ func (s *search) inherit(ctx context.Context) (named bool) {
 			asked[p.arn] = &a
 		}
 		answers[i] = asked[p.arn]
-		s.facts.Resources[i].Parent = answers[i].tags
+		s.facts.Resources[i].Parent, s.facts.Resources[i].Named = answers[i].tags, true
 	}
 	if !s.acted {
 		return false // they are asked for their tags only

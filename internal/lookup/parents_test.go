@@ -502,6 +502,40 @@ func TestSeveralParents(t *testing.T) {
 	}
 }
 
+// TestNotTheOthersParent: a resource with a parent that says nothing, or whose tags can't be
+// read, has nothing from the parent of the call's others.
+func TestNotTheOthersParent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, byParents)
+	w.group("others-a", "creator", "dora")
+	const tag = "<item><resourceId>i-0000000000000000%d</resourceId><key>aws:autoscaling:groupName</key><value>others-%s</value></item>"
+	launch := instances(t, linked("autoscaling"), []string{"i-00000000000000000", "i-00000000000000001"})
+	w.says("ec2:DescribeTags", 200, "<DescribeTagsResponse><tagSet>"+fmt.Sprintf(tag, 0, "a")+fmt.Sprintf(tag, 1, "secret")+"</tagSet></DescribeTagsResponse>")
+	w.find(instances(t, linked("autoscaling"), []string{"i-00000000000000000"}, "aws:autoscaling:groupName", "others-a")) // to know it
+	w.refuses("autoscaling:DescribeTags")
+	p, f := w.find(launch)
+	for i, want := range []string{"dora", "autoscaling.amazonaws.com"} {
+		if r := p.Resources[i]; r.Tags["creator"] != want {
+			t.Errorf("%d: %v, %+v", i, r.Tags, f.Resources[i])
+		}
+	}
+	// Tags that can't be read.
+	plans := w.plans(table(t, linked("autoscaling"), "others", "aws:autoscaling:groupName", "others-a"))
+	unread := plans[0].Resources[0]
+	unread.ARN, unread.Requested = unread.ARN+"-unread", nil
+	plans[0].Resources = append(plans[0].Resources, unread)
+	w.refuses("tag:GetResources")
+	w.refuses("dynamodb:ListTagsOfResource")
+	f = w.Find(context.Background(), plans)[0]
+	planner := &plan.Planner{Catalogue: catalogue.Default(), Policy: w.policy}
+	p = planner.With(plans[0], f)
+	for i, want := range []string{"dora", "autoscaling.amazonaws.com"} {
+		if r := p.Resources[i]; r.Tags["creator"] != want {
+			t.Errorf("unread, %d: %v, %v", i, r.Tags, f.Steps)
+		}
+	}
+}
+
 // TestOthersResources: nothing is read of a resource in another account, nor with one
 // account's credentials about another's event.
 func TestOthersResources(t *testing.T) {

@@ -295,6 +295,7 @@ func (f *Finder) readOwn(ctx context.Context, all []*search, limit time.Duration
 				of[i].Own = map[string]string{}
 			}
 		default:
+			of[i].Named = true // for all that is known
 			whom[i].fails(Resource, reqs[i].ARN, t.Err)
 			if outcome(t.Err) == Absent {
 				whom[i].miss(gap{"tags of " + reqs[i].ARN, whom[i].at.Add(f.Policy.LookUps.Wait)})
