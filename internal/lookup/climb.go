@@ -11,6 +11,7 @@ import (
 	"autotagger/internal/catalogue"
 	"autotagger/internal/cloudtrail"
 	"autotagger/internal/plan"
+	"autotagger/internal/policy"
 	"autotagger/internal/resolve"
 	"autotagger/internal/schedule"
 )
@@ -153,7 +154,7 @@ func (s *search) climb(ctx context.Context, p parent, at place) answer {
 		tags, done := s.ask(ctx, &p, at, &a)
 		a.tags = union(a.tags, tags)
 		// What a service wrote for want of a better name says nothing.
-		if value := tags[s.Policy.Tags.Creator]; value != "" && value != attribute.Unknown && !service(value) {
+		if value := tags[s.Policy.Tags.Creator]; value != "" && value != attribute.Unknown && !s.services(value) {
 			a.value, a.who, a.chain, a.from, a.gap = value, nil, nil, p.arn, gap{}
 			if p.provisional {
 				a.gap = gap{"creator of " + p.arn, s.unwaited()}
@@ -175,6 +176,24 @@ func (s *search) climb(ctx context.Context, p parent, at place) answer {
 		p = next
 	}
 	return a
+}
+
+// services reports whether a creator's tag names a service, in whatever form the policy has
+// for names. Of hashes only those of services that make things for parents are known.
+func (s *search) services(value string) bool {
+	switch s.Policy.Tags.CreatorForm {
+	case policy.CreatorARN:
+		return service(value) || strings.Contains(value, ":assumed-role/AWSServiceRoleFor")
+	case policy.CreatorHash:
+		for _, k := range s.kinds {
+			for _, maker := range k.Makers {
+				if value == s.Policy.FormatCreator(maker+".amazonaws.com", "") {
+					return true
+				}
+			}
+		}
+	}
+	return service(value)
 }
 
 // ask asks a parent. It returns its tags, and whether the answer says who it was.

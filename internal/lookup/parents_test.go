@@ -333,15 +333,23 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
-// TestServicesValue: a service's name on a parent, for want of a better one, is passed by.
+// TestServicesValue: a service's name on a parent, for want of a better one, is passed by,
+// whatever form names have.
 func TestServicesValue(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, byParents)
-	w.group("by-eks", "creator", "eks.amazonaws.com", "aws:cloudformation:stack-id", stack("nodes"))
-	w.records(makes(t, user("alice"), "nodes"))
-	p, f := w.find(instances(t, linked("autoscaling"), []string{"i-0123456789abcdef0"}, "aws:autoscaling:groupName", "by-eks"))
-	if p.Creator.Name != "alice" || f.Missing != "" {
-		t.Errorf("%s, %+v", p.Creator.Name, f)
+	for _, form := range []string{"name", "arn", "{hash-key: '0123456789abcdef0123456789abcdef', value: hash}"} {
+		if !strings.HasPrefix(form, "{") {
+			form = "{value: " + form + "}"
+		}
+		w := newWorld(t, "look-ups: {ledger: true, parents: true}\ntags: {creator: "+form+"}")
+		by := w.plans(table(t, linked("eks"), "t"))[0].Creator
+		group := fmt.Sprint("by-eks-", shared.Number())
+		w.group(group, "creator", w.policy.FormatCreator(by.Name, by.ARN), "aws:cloudformation:stack-id", stack("nodes"))
+		w.records(makes(t, user("alice"), "nodes"))
+		p, f := w.find(instances(t, linked("autoscaling"), []string{"i-0123456789abcdef0"}, "aws:autoscaling:groupName", group))
+		if p.Creator.Name != "alice" || f.Missing != "" {
+			t.Errorf("%s: %s, %+v", form, p.Creator.Name, f)
+		}
 	}
 }
 
