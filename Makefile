@@ -40,7 +40,7 @@ browser: build/versitygw ## show in Chromium that a page may read a new bucket a
 
 # Packages in which goroutines share data; make verify runs all with the race detector.
 # The clients of the others would take minutes to compile for it.
-RACE = $(addprefix autotagger/internal/,apply awsapi catalogue function ledger live pipeline)
+RACE = $(addprefix autotagger/internal/,apply awsapi catalogue function ledger live lookup pipeline)
 .PHONY: test
 test: lint catalogue-check ## every check of a change, the emulator's included
 	$(GO) test $(filter-out $(RACE),$(PACKAGES))
