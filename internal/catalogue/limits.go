@@ -46,6 +46,8 @@ type Limit struct {
 // not, though they are spaces to Unicode: in many patterns they end a line.
 func (l Limit) Takes(c rune) bool {
 	switch {
+	case 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9': // nearly all there are
+		return true
 	case c == ' ' || strings.ContainsRune(marks, c):
 		return !strings.ContainsRune(l.No, c)
 	case unicode.Is(unicode.Zs, c):
@@ -61,6 +63,9 @@ func (l Limit) Takes(c rune) bool {
 func (l Limit) Cut(s string, most int) string {
 	if l.Max > 0 {
 		most = l.Max
+	}
+	if len(s) <= most && (l.Bytes == 0 || len(s) <= l.Bytes) {
+		return s
 	}
 	for i, c := range s {
 		most -= utf16.RuneLen(c)

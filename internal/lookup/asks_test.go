@@ -68,8 +68,8 @@ func TestPrincipalTags(t *testing.T) {
 			p, f := w.find(c.e)
 			_, what := w.asked()
 			r := p.Resources[0]
-			if r.Tags["cost-center"] != c.want || r.Sources["cost-center"] != c.source || !again && what != c.calls || again && what != "" {
-				t.Errorf("%s: %v by %q, asked %q, %v", name, r.Tags, r.Sources["cost-center"], what, f.Steps)
+			if r.Tags["cost-center"] != c.want || r.Sources()["cost-center"] != c.source || !again && what != c.calls || again && what != "" {
+				t.Errorf("%s: %v by %q, asked %q, %v", name, r.Tags, r.Sources()["cost-center"], what, f.Steps)
 			}
 			for action, whose := range w.accounts {
 				if strings.HasPrefix(action, "iam:") && whose[0] != c.whose {

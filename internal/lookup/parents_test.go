@@ -141,7 +141,7 @@ func TestGroupOfStackOfPipeline(t *testing.T) {
 	w.pass(time.Minute)
 	w.group("tagged", "creator", "dora@example.com", "created-via", "role/Admin")
 	p, _ = w.find(instances(t, linked("autoscaling"), []string{"i-0123456789abcdef0"}, "aws:autoscaling:groupName", "tagged"))
-	if r := p.Resources[0]; r.Tags["creator"] != "dora@example.com" || r.Tags["created-via"] != "role/Admin group/tagged autoscaling.amazonaws.com" || !strings.HasPrefix(r.Sources["creator"], "parent arn:aws:autoscaling:") {
+	if r := p.Resources[0]; r.Tags["creator"] != "dora@example.com" || r.Tags["created-via"] != "role/Admin group/tagged autoscaling.amazonaws.com" || !strings.HasPrefix(r.Sources()["creator"], "parent arn:aws:autoscaling:") {
 		t.Errorf("%+v", r)
 	}
 }

@@ -87,7 +87,7 @@ func (r *Result) Row() Row {
 // sources say where the values of tags come from. Of one that stands it isn't known: then
 // they say what would have been written, and why.
 func sources(res plan.Resource, out *apply.Result) map[string]string {
-	said := maps.Clone(res.Sources)
+	said := res.Sources()
 	if out == nil {
 		return said
 	}

@@ -88,13 +88,13 @@ func (p *Planner) With(made Plan, f Facts) Plan {
 		if !more.Named && more.Creator == "" && more.Parent == nil {
 			more.Creator, more.From, more.Parent = shared.Creator, shared.From, shared.Parent
 		}
-		res := p.resource(made.Event, made.Creator, r.Resource, r.Mode, f, more)
+		res := p.resource(made.Event, made.Creator, r.Resource, r.Mode, &f, more)
 		res.Excluded, _ = p.Policy.Excluded(p.subject(made.Event, heir(made.Creator, more), r.Resource))
 		resources = append(resources, res)
 	}
 	made.Resources = resources
 	for _, child := range f.Children {
-		if r, _, wanted := p.wanted(made.Event, made.Creator, child, f, shared); wanted {
+		if r, _, wanted := p.wanted(made.Event, made.Creator, child, &f, shared); wanted {
 			made.Resources = append(made.Resources, r)
 		}
 	}

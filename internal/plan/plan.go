@@ -8,7 +8,6 @@ package plan
 import (
 	"fmt"
 	"maps"
-	"strings"
 	"time"
 
 	"autotagger/internal/attribute"
@@ -46,10 +45,30 @@ type Resource struct {
 	Mode              policy.Mode       // where the resource is: Enforce or Observe
 	Tags              map[string]string // with the values of the create request's own tags, where those stay
 	Excluded          string            // why the policy leaves it alone after all, as look-ups have shown
-	Sources           map[string]string // where the values of the creator's and the cost center's tags come from, by key
+	sources           [2]source         // of the creator's and the cost center's tags
 	CostCenterUnknown string            // the value that isn't valid, where one was given
 	Unfit             []string          // our keys that the service doesn't take, and why; their tags aren't among Tags
 	CORS              []policy.CORSRule // of a bucket that is to have the default; nil: none
+}
+
+// source is where the value of a tag comes from.
+type source struct{ key, from string }
+
+// Sources say where the values of the creator's and the cost center's tags come from, by
+// their keys.
+func (r *Resource) Sources() map[string]string {
+	said := map[string]string{}
+	for _, s := range r.sources {
+		_, requested := r.Requested[s.key]
+		switch {
+		case s.from == "":
+		case requested && r.Tags[s.key] == r.Requested[s.key]:
+			said[s.key] = "the create request"
+		default:
+			said[s.key] = s.from
+		}
+	}
+	return said
 }
 
 // BucketType is the type that default CORS is for.
@@ -71,8 +90,9 @@ func (p *Planner) Plan(e *cloudtrail.Event) (Plan, error) {
 		plan.Reason, plan.Detail, plan.Removed = reason, detail, p.removed(e, reason)
 		return plan, nil
 	}
+	var none Facts
 	for _, r := range created {
-		if res, why, wanted := p.wanted(e, plan.Creator, r, Facts{}, ResourceFacts{}); wanted {
+		if res, why, wanted := p.wanted(e, plan.Creator, r, &none, ResourceFacts{}); wanted {
 			plan.Resources = append(plan.Resources, res)
 		} else {
 			detail = why
@@ -94,7 +114,7 @@ func (p *Planner) creator(e *cloudtrail.Event) attribute.Creator {
 }
 
 // wanted says what a resource is to carry, or why the policy wants nothing on it.
-func (p *Planner) wanted(e *cloudtrail.Event, c attribute.Creator, r resolve.Resource, f Facts, more ResourceFacts) (res Resource, why string, wanted bool) {
+func (p *Planner) wanted(e *cloudtrail.Event, c attribute.Creator, r resolve.Resource, f *Facts, more ResourceFacts) (res Resource, why string, wanted bool) {
 	if why, excluded := p.Policy.Excluded(p.subject(e, heir(c, more), r)); excluded {
 		return res, why, false
 	}
@@ -109,10 +129,10 @@ func (p *Planner) wanted(e *cloudtrail.Event, c attribute.Creator, r resolve.Res
 }
 
 // resource says what one resource is to carry.
-func (p *Planner) resource(e *cloudtrail.Event, c attribute.Creator, r resolve.Resource, mode policy.Mode, f Facts, more ResourceFacts) Resource {
-	res := Resource{Resource: r, Mode: mode, Tags: map[string]string{}, Sources: map[string]string{}}
+func (p *Planner) resource(e *cloudtrail.Event, c attribute.Creator, r resolve.Resource, mode policy.Mode, f *Facts, more ResourceFacts) Resource {
+	res := Resource{Resource: r, Mode: mode, Tags: map[string]string{}}
 	keys := p.Policy.Tags
-	set := func(key, value, source string) {
+	set := func(key, value string) {
 		standing, stands := r.Requested[key]
 		fault := r.Limits.Keys.KeyFault(key)
 		switch value = Value(value, r.Limits.Values); {
@@ -120,20 +140,19 @@ func (p *Planner) resource(e *cloudtrail.Event, c attribute.Creator, r resolve.R
 		case fault != "" && !stands:
 			res.Unfit = append(res.Unfit, e.Service()+" "+fault+": "+key)
 		case stands && p.Policy.Existing == policy.Keep:
-			res.Tags[key], source = standing, "the create request"
+			res.Tags[key] = standing
 		default:
 			res.Tags[key] = value
-		}
-		if _, ok := res.Tags[key]; ok && source != "" {
-			res.Sources[key] = source
 		}
 	}
 	switch {
 	case more.Creator != "":
 		// It has the policy's form already: a tag of ours says so.
-		set(keys.Creator, more.Creator, "parent "+more.From)
+		set(keys.Creator, more.Creator)
+		res.sources[0] = source{keys.Creator, "parent " + more.From}
 	case c.Name != attribute.Unknown || keys.UnknownCreator:
-		set(keys.Creator, p.Policy.FormatCreator(c.Name, c.ARN), string(c.By))
+		set(keys.Creator, p.Policy.FormatCreator(c.Name, c.ARN))
+		res.sources[0] = source{keys.Creator, string(c.By)}
 	}
 	own := r.Requested
 	if more.Own != nil {
@@ -143,26 +162,29 @@ func (p *Planner) resource(e *cloudtrail.Event, c attribute.Creator, r resolve.R
 			return provisional && ours == value
 		})
 	}
-	found, source := p.Policy.CostCenterFor(p.subject(e, heir(c, more), r), policy.Known{
+	found, from := p.Policy.CostCenterFor(p.subject(e, heir(c, more), r), policy.Known{
 		Resource: own, Parent: more.Parent, Session: f.Session, Principal: f.Principal, Account: f.Account, OUs: f.OUs,
 	})
 	costCenter, valid := p.Policy.CheckCostCenter(found)
 	if !valid {
 		res.CostCenterUnknown = found
-		source = fmt.Sprintf("fallback, since %s gives %q, which isn't valid", source, found)
+		instead := "fallback"
+		if costCenter == "" {
+			instead = "nothing"
+		}
+		from = fmt.Sprintf("%s, since %s gives %q, which isn't valid", instead, from, found)
 	}
-	set(keys.CostCenter, costCenter, source)
-	if !valid && costCenter == "" {
-		res.Sources[keys.CostCenter] = "nothing" + strings.TrimPrefix(source, "fallback")
-	}
+	set(keys.CostCenter, costCenter)
+	res.sources[1] = source{keys.CostCenter, from}
 	if !e.Time.IsZero() {
-		set(keys.CreatedAt, e.Time.UTC().Format(time.RFC3339), "")
+		set(keys.CreatedAt, e.Time.UTC().Format(time.RFC3339))
 	}
-	set(keys.CreatedByARN, c.ARN, "")
-	if f.Path == "" {
-		f.Path = c.Via
+	set(keys.CreatedByARN, c.ARN)
+	via := f.Path
+	if via == "" {
+		via = c.Via
 	}
-	set(keys.CreatedVia, f.Path, "")
+	set(keys.CreatedVia, via)
 	if r.Type == BucketType {
 		res.CORS, _ = p.Policy.CORSFor(r.Name())
 	}

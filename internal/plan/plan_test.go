@@ -252,12 +252,12 @@ func TestCostCenterSource(t *testing.T) {
 		"cost-center: [{account: {\"111122223333\": '8'}}]\ncost-centers: {values: ['7'], fallback: '7'}": `fallback, since account gives "8", which isn't valid`,
 		"cost-center: [{account: {\"111122223333\": '8'}}]\ncost-centers: {values: ['7']}":                `nothing, since account gives "8", which isn't valid`,
 	} {
-		if got := planned(t, config, bucket(t, "pictures", "")).Resources[0].Sources["cost-center"]; got != want {
+		if got := planned(t, config, bucket(t, "pictures", "")).Resources[0].Sources()["cost-center"]; got != want {
 			t.Errorf("%s: %q, want %q", config, got, want)
 		}
 	}
 	made := planned(t, "", bucket(t, "pictures", `,"createBucketConfiguration":{"tags":[{"key":"creator","value":"the team"}]}`))
-	if got := made.Resources[0].Sources["creator"]; got != "the create request" {
+	if got := made.Resources[0].Sources()["creator"]; got != "the create request" {
 		t.Errorf("the request's own creator is from %q", got)
 	}
 }
