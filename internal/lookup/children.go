@@ -154,7 +154,7 @@ func (s *search) child(r resolve.Resource, c child) (resolve.Resource, bool) {
 	}
 	return resolve.Resource{
 		ARN:  "arn:" + parts[1] + ":ec2:" + r.Region + ":" + account + ":" + word + "/" + c.id,
-		Type: kind.Type, API: kind.API, Calls: kind.Calls, Limits: kind.Limits, Permissions: kind.Permissions,
+		Type: kind.Type, API: kind.API, Calls: kind.Calls, Limits: &kind.Limits, Permissions: kind.Permissions,
 		Account: r.Account, Region: r.Region,
 		Upsert: true, // it may have tags that the request gave it
 	}, true

@@ -131,11 +131,14 @@ func (p *Planner) wanted(e *cloudtrail.Event, c attribute.Creator, r resolve.Res
 // resource says what one resource is to carry.
 func (p *Planner) resource(e *cloudtrail.Event, c attribute.Creator, r resolve.Resource, mode policy.Mode, f *Facts, more ResourceFacts) Resource {
 	res := Resource{Resource: r, Mode: mode, Tags: map[string]string{}}
-	keys := p.Policy.Tags
+	keys, limits := &p.Policy.Tags, r.Limits
+	if limits == nil {
+		limits = new(catalogue.Limits)
+	}
 	set := func(key, value string) {
 		standing, stands := r.Requested[key]
-		fault := r.Limits.Keys.KeyFault(key)
-		switch value = Value(value, r.Limits.Values); {
+		fault := limits.Keys.KeyFault(key)
+		switch value = Value(value, limits.Values); {
 		case key == "" || value == "":
 		case fault != "" && !stands:
 			res.Unfit = append(res.Unfit, e.Service()+" "+fault+": "+key)

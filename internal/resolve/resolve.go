@@ -39,9 +39,9 @@ type Resource struct {
 	Type        string // CloudFormation type name, else service:resource
 	API         string // see catalogue.Resource
 	Calls       *catalogue.Calls
-	Limits      catalogue.Limits
-	Account     string // of the resource: of its ARN, else the event's
-	Region      string // likewise
+	Limits      *catalogue.Limits // of its tags, in what its service takes; nil: as all do
+	Account     string            // of the resource: of its ARN, else the event's
+	Region      string            // likewise
 	Permissions []string
 	Requested   map[string]string // tags that the create request set
 	// LookUp is the catalogue's: what tells whether the call created it.
@@ -190,7 +190,7 @@ func (r record) locate(found []Resource, res *catalogue.Resource) []Resource {
 			}
 			parts := strings.SplitN(arn, ":", 6)
 			found = append(found, Resource{
-				ARN: arn, Type: res.Type, API: res.API, Calls: res.Calls, Limits: res.Limits, Permissions: res.Permissions, Requested: requested, Upsert: res.Upsert || !told, LookUp: res.LookUp,
+				ARN: arn, Type: res.Type, API: res.API, Calls: res.Calls, Limits: &res.Limits, Permissions: res.Permissions, Requested: requested, Upsert: res.Upsert || !told, LookUp: res.LookUp,
 				Account: cmp.Or(parts[4], r.Account), Region: cmp.Or(parts[3], region),
 			})
 		}
