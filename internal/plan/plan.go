@@ -137,7 +137,10 @@ func (p *Planner) resource(e *cloudtrail.Event, c attribute.Creator, r resolve.R
 	}
 	set := func(key, value string) {
 		standing, stands := r.Requested[key]
-		fault := limits.Keys.KeyFault(key)
+		fault := ""
+		if limits.Keys != (catalogue.Limit{}) { // the configuration's own limits are all others'
+			fault = limits.Keys.KeyFault(key)
+		}
 		switch value = Value(value, limits.Values); {
 		case key == "" || value == "":
 		case fault != "" && !stands:
