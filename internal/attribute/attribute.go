@@ -102,11 +102,16 @@ func (c Creator) AsRole() Creator {
 	return c
 }
 
+// IsService reports whether a text is a service's principal. The console signs in as one.
+func IsService(principal string) bool {
+	return strings.HasSuffix(principal, ".amazonaws.com") && principal != "signin.amazonaws.com"
+}
+
 // service returns the principal of a service that acted for itself: as
 // AWSService, as the account ("Root" with invokedBy), or through its
 // service-linked role.
 func service(id cloudtrail.Identity) string {
-	principal := strings.HasSuffix(id.InvokedBy, ".amazonaws.com") && id.InvokedBy != "signin.amazonaws.com"
+	principal := IsService(id.InvokedBy)
 	switch id.Type {
 	case "AWSService", "":
 		if id.ARN == "" {

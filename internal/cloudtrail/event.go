@@ -102,6 +102,20 @@ type Error struct {
 
 func (e *Error) Error() string { return string(e.Reason) + ": " + e.Detail }
 
+// Fault is why a document can't be used, by an error of [Decode] or [Read], and more about
+// it.
+func Fault(err error) (why Reason, detail string) {
+	var unusable *Error
+	if errors.As(err, &unusable) {
+		return unusable.Reason, unusable.Detail
+	}
+	return Malformed, err.Error()
+}
+
+// Delivery is within how long CloudTrail delivers nearly all events.
+// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/how-cloudtrail-works.html
+const Delivery = 15 * time.Minute
+
 func malformed(format string, args ...any) error {
 	return &Error{Malformed, fmt.Sprintf(format, args...)}
 }

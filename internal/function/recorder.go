@@ -2,7 +2,6 @@ package function
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -131,12 +130,8 @@ func (r *Recorder) Handle(ctx context.Context, batch events.SQSEvent) (events.SQ
 func (r *Recorder) read(m events.SQSMessage) note {
 	e, err := cloudtrail.Decode(m.Body)
 	if err != nil {
-		n := note{event: e, why: string(cloudtrail.Malformed), detail: err.Error()}
-		var unusable *cloudtrail.Error
-		if errors.As(err, &unusable) {
-			n.why, n.detail = string(unusable.Reason), unusable.Detail
-		}
-		return n
+		why, detail := cloudtrail.Fault(err)
+		return note{event: e, why: string(why), detail: detail}
 	}
 	if why := r.Guard.Refuses(e, plan.Resource{Resource: resolve.Resource{Account: e.Delivered}}); why != "" {
 		return note{event: e, why: apply.WhyAccounts, detail: why}

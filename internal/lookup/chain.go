@@ -51,7 +51,7 @@ func (s *search) follow(ctx context.Context, id cloudtrail.Identity, at time.Tim
 		l := link{id, s.named(ctx, id)}
 		c.links = append(c.links, l)
 		// Behind a name that is final only tags are of interest.
-		if s.Ledger == nil || !s.Policy.LookUps.Ledger || !assumed(l) || l.final() && !tags {
+		if !s.records() || !assumed(l) || l.final() && !tags {
 			return c
 		}
 		key := id.AccessKeyID

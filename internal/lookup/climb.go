@@ -183,7 +183,7 @@ func (s *search) climb(ctx context.Context, p parent, at place) answer {
 func (s *search) services(value string) bool {
 	switch s.Policy.Tags.CreatorForm {
 	case policy.CreatorARN:
-		return service(value) || strings.Contains(value, ":assumed-role/AWSServiceRoleFor")
+		return attribute.IsService(value) || strings.Contains(value, ":assumed-role/AWSServiceRoleFor")
 	case policy.CreatorHash:
 		for _, k := range s.kinds {
 			for _, maker := range k.Makers {
@@ -193,7 +193,7 @@ func (s *search) services(value string) bool {
 			}
 		}
 	}
-	return service(value)
+	return attribute.IsService(value)
 }
 
 // ask asks a parent. It returns its tags, and whether the answer says who it was.

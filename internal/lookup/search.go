@@ -50,8 +50,8 @@ func (f *Finder) begin(p plan.Plan) *search {
 		s.children = s.children || l.Children && parental(p.Event.Name, r.Type)
 	}
 	who := attribute.Of(p.Event.Identity)
-	s.acted = acted(f.believed(who))
-	s.parents = l.Parents && (s.creator && s.acted || service(who.Via) && s.wantsCost(policy.SourceParent))
+	s.acted = acted(plan.Believed(f.Policy, who))
+	s.parents = l.Parents && (s.creator && s.acted || attribute.IsService(who.Via) && s.wantsCost(policy.SourceParent))
 	s.creator = s.creator && f.open(who, s.acted)
 	if f.Account != "" && p.Event.Account != f.Account && (s.parents || s.children) {
 		s.parents, s.children = false, false
@@ -83,14 +83,8 @@ func (f *Finder) open(who attribute.Creator, acted bool) bool {
 	return l.IdentityStore != nil
 }
 
-// believed is the creator with its session's name only where the policy believes it
-// without a look.
-func (f *Finder) believed(who attribute.Creator) attribute.Creator {
-	if !f.Policy.TrustsSession(who.Role) {
-		return who.AsRole()
-	}
-	return who
-}
+// records reports whether there is a ledger to ask.
+func (f *Finder) records() bool { return f.Ledger != nil && f.Policy.LookUps.Ledger }
 
 // asks reports whether anything is asked but for children.
 func (s *search) asks() bool {
@@ -126,10 +120,7 @@ func (s *search) subject(r plan.Resource) policy.Subject {
 	if s.facts.Creator != nil {
 		c = *s.facts.Creator
 	}
-	return policy.Subject{
-		Account: r.Account, Region: r.Region, Creator: c.Name, Role: c.Role,
-		Service: s.plan.Event.Service(), Type: r.Type, Name: r.Name(),
-	}
+	return plan.Subject(s.plan.Event, c, r.Resource)
 }
 
 func (s *search) known(i int) policy.Known {
@@ -228,7 +219,7 @@ func (s *search) doubt(unsure *bool, of Kind, asked string, err error) {
 // nothing would remember to look again.
 func (s *search) unwaited() time.Time {
 	until := s.again()
-	if now := s.Now(); s.Ledger != nil && s.Policy.LookUps.Ledger && now.Before(until) {
+	if now := s.Now(); s.records() && now.Before(until) {
 		return now
 	}
 	return until
@@ -304,11 +295,6 @@ func (f *Finder) readOwn(ctx context.Context, all []*search, limit time.Duration
 	}
 }
 
-// service reports whether a text is a service's principal. The console signs in as one.
-func service(principal string) bool {
-	return strings.HasSuffix(principal, ".amazonaws.com") && principal != "signin.amazonaws.com"
-}
-
 // join makes a path of steps, those that say something.
 func join(steps ...string) string {
 	var said []string
@@ -338,9 +324,9 @@ func acted(who attribute.Creator) bool {
 	case attribute.ByNothing:
 		return who.Via != ""
 	case attribute.ByRole:
-		return service(who.Via)
+		return attribute.IsService(who.Via)
 	case attribute.BySession:
-		return service(who.Via) && serviceSession(who)
+		return attribute.IsService(who.Via) && serviceSession(who)
 	}
 	return false
 }

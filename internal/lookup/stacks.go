@@ -12,6 +12,7 @@ import (
 	"autotagger/internal/attribute"
 	"autotagger/internal/awsapi"
 	"autotagger/internal/catalogue"
+	"autotagger/internal/cloudtrail"
 	"autotagger/internal/ledger"
 	"autotagger/internal/resolve"
 )
@@ -25,9 +26,6 @@ const (
 	slack = 10 * time.Second
 	// fresh is how long a stack works on an operation, for the most part.
 	fresh = 15 * time.Minute
-	// delivery is within how long CloudTrail delivers nearly all events.
-	// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/how-cloudtrail-works.html
-	delivery = 15 * time.Minute
 )
 
 // stack asks who made what a stack makes: whoever began its latest operation or, where
@@ -132,7 +130,7 @@ func (s *search) operator(ctx context.Context, op *ledger.Operation, a *answer) 
 // was another before the event, which it may get yet. Soon after an operation there was
 // none; else CloudFormation says when it was.
 func (s *search) behind(ctx context.Context, arn string, op *ledger.Operation, own bool) gap {
-	if s.at.Sub(op.At) <= prompt || s.Now().Sub(s.at) > delivery {
+	if s.at.Sub(op.At) <= prompt || s.Now().Sub(s.at) > cloudtrail.Delivery {
 		return gap{}
 	}
 	link := "operation of " + arn
@@ -160,7 +158,7 @@ func (s *search) unrecorded(late gap, changed time.Time) gap {
 	switch {
 	case late.link == "" || changed.IsZero() || changed.After(s.at):
 		return late
-	case s.at.Sub(changed) > delivery:
+	case s.at.Sub(changed) > cloudtrail.Delivery:
 		return gap{}
 	}
 	return gap{late.link, changed.Add(s.Policy.LookUps.Wait)}
@@ -204,7 +202,7 @@ func (s *search) latest(ctx context.Context, of Kind, id string, ask func(contex
 // operation is a stack's latest operation at the event's time, nil where the ledger has
 // none; and the gap where there may be one yet.
 func (s *search) operation(ctx context.Context, arn string) (*ledger.Operation, gap) {
-	if s.Ledger == nil || !s.Policy.LookUps.Ledger {
+	if !s.records() {
 		return nil, gap{}
 	}
 	op, err := s.latest(ctx, Stack, arn, func(ctx context.Context, until time.Time) (*ledger.Operation, error) {

@@ -9,7 +9,6 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -113,11 +112,8 @@ func (p *Pipeline) plan(rec cloudtrail.Record) (r Result) {
 		if rec.Event != nil {
 			r.Plan.Creator = attribute.Of(rec.Event.Identity)
 		}
-		r.Plan.Reason, r.Plan.Detail = malformed, rec.Err.Error()
-		var unusable *cloudtrail.Error
-		if errors.As(rec.Err, &unusable) {
-			r.Plan.Reason, r.Plan.Detail = resolve.Reason(unusable.Reason), unusable.Detail
-		}
+		why, detail := cloudtrail.Fault(rec.Err)
+		r.Plan.Reason, r.Plan.Detail = resolve.Reason(why), detail
 		return r
 	}
 	r.Plan, r.Err = p.Planner.Plan(rec.Event)

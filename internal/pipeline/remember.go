@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"autotagger/internal/apply"
+	"autotagger/internal/cloudtrail"
 	"autotagger/internal/ledger"
 	"autotagger/internal/plan"
 )
@@ -33,10 +34,6 @@ type tagged struct {
 	out *ResourceResult
 }
 
-// delivery is within how long CloudTrail delivers nearly all events.
-// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/how-cloudtrail-works.html
-const delivery = 15 * time.Minute
-
 // revisited is how long after it was first in hand an event is looked at again, rather
 // than by the way of one invocation.
 const revisited = 15 * time.Second
@@ -44,7 +41,7 @@ const revisited = 15 * time.Second
 // revisits reports whether an event may have been handled before.
 func (p *Pipeline) revisits(r *Result) bool {
 	e, first := r.Plan.Event, r.Record.Received
-	return r.again || !first.IsZero() && p.now().Sub(first) > revisited || !e.Time.IsZero() && p.now().Sub(e.Time) > delivery
+	return r.again || !first.IsZero() && p.now().Sub(first) > revisited || !e.Time.IsZero() && p.now().Sub(e.Time) > cloudtrail.Delivery
 }
 
 // recall adds to the facts of events that may have been handled before what was written
@@ -131,7 +128,7 @@ func (p *Pipeline) remember(ctx context.Context, all []tagged) {
 	)
 	for i, w := range notes {
 		if e := earlier[i]; e != nil && e.Account == w.Account {
-			if e.Event != w.Event && e.Provisional && p.now().Sub(e.At) < delivery {
+			if e.Event != w.Event && e.Provisional && p.now().Sub(e.At) < cloudtrail.Delivery {
 				of[i].out.Forgot = errAnother
 				continue
 			}
@@ -168,5 +165,5 @@ func note(t tagged) ledger.Written {
 
 // mayCome reports whether the event of a missing link may yet arrive.
 func (p *Pipeline) mayCome(f *plan.Facts) bool {
-	return p.now().Before(f.Until.Add(delivery - p.Planner.Policy.LookUps.Wait))
+	return p.now().Before(f.Until.Add(cloudtrail.Delivery - p.Planner.Policy.LookUps.Wait))
 }

@@ -89,7 +89,7 @@ func (p *Planner) With(made Plan, f Facts) Plan {
 			more.Creator, more.From, more.Parent = shared.Creator, shared.From, shared.Parent
 		}
 		res := p.resource(made.Event, made.Creator, r.Resource, r.Mode, &f, more)
-		res.Excluded, _ = p.Policy.Excluded(p.subject(made.Event, heir(made.Creator, more), r.Resource))
+		res.Excluded, _ = p.Policy.Excluded(Subject(made.Event, heir(made.Creator, more), r.Resource))
 		resources = append(resources, res)
 	}
 	made.Resources = resources
@@ -126,8 +126,8 @@ func heir(c attribute.Creator, more ResourceFacts) attribute.Creator {
 	return c
 }
 
-// subject is a resource as the policy is asked about it.
-func (p *Planner) subject(e *cloudtrail.Event, c attribute.Creator, r resolve.Resource) policy.Subject {
+// Subject is a resource as the policy is asked about it.
+func Subject(e *cloudtrail.Event, c attribute.Creator, r resolve.Resource) policy.Subject {
 	return policy.Subject{
 		Account: r.Account, Region: r.Region, Creator: c.Name, Role: c.Role,
 		Service: e.Service(), Type: r.Type, Name: r.Name(),

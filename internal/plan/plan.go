@@ -106,16 +106,21 @@ func (p *Planner) Plan(e *cloudtrail.Event) (Plan, error) {
 
 // creator is who the record names, as far as the policy believes it.
 func (p *Planner) creator(e *cloudtrail.Event) attribute.Creator {
-	c := attribute.Of(e.Identity)
-	if !p.Policy.TrustsSession(c.Role) {
-		c = c.AsRole()
+	return Believed(p.Policy, attribute.Of(e.Identity))
+}
+
+// Believed is a creator with its session's name only where the policy trusts that without a
+// look at the role.
+func Believed(p *policy.Policy, c attribute.Creator) attribute.Creator {
+	if !p.TrustsSession(c.Role) {
+		return c.AsRole()
 	}
 	return c
 }
 
 // wanted says what a resource is to carry, or why the policy wants nothing on it.
 func (p *Planner) wanted(e *cloudtrail.Event, c attribute.Creator, r resolve.Resource, f *Facts, more ResourceFacts) (res Resource, why string, wanted bool) {
-	if why, excluded := p.Policy.Excluded(p.subject(e, heir(c, more), r)); excluded {
+	if why, excluded := p.Policy.Excluded(Subject(e, heir(c, more), r)); excluded {
 		return res, why, false
 	}
 	mode := p.Policy.ModeFor(r.Account, r.Region)
@@ -168,7 +173,7 @@ func (p *Planner) resource(e *cloudtrail.Event, c attribute.Creator, r resolve.R
 			return provisional && ours == value
 		})
 	}
-	found, from := p.Policy.CostCenterFor(p.subject(e, heir(c, more), r), policy.Known{
+	found, from := p.Policy.CostCenterFor(Subject(e, heir(c, more), r), policy.Known{
 		Resource: own, Parent: more.Parent, Session: f.Session, Principal: f.Principal, Account: f.Account, OUs: f.OUs,
 	})
 	costCenter, valid := p.Policy.CheckCostCenter(found)
